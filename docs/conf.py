@@ -66,7 +66,7 @@ _BRANCH = re.compile(r" *[├└]")
 
 def setup(app):
     """Connect what makes pages of our docstrings and help texts."""
-    for module, name in (("plait._run.map", "map"), ("plait._run.scope", "Scope.map")):
+    for module, name in (("plait._run.map", "map"), ("plait._run.scopes.scope", "Scope.map")):
         analyzer = ModuleAnalyzer.for_module(module)
         analyzer.analyze()
         del analyzer.overloads[name]  # they are for type checkers; what people read is one signature

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import plait
-from plait._run import scope_words
+from plait._run.scopes import scope_words
 from plait.errors import Cancelled, StopTask, TaskTimeout, WaitTimeout
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

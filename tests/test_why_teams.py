@@ -14,7 +14,7 @@ from plait._engines.remote_run import RemoteRun
 from plait._engines.staff import Staff
 from plait._engines.thread_worker import Worker
 from plait._run.pool_driver import PoolDriver
-from plait._run.scope_life import Life
+from plait._run.scopes.scope_life import Life
 from plait._see.why import teams
 from plait._see.why.diagnosis import Diagnosis, diagnose
 from plait._see.why.dump import Dump, Frame, Thing, Thread
@@ -77,8 +77,8 @@ def found(*threads: Thread) -> Diagnosis:
 
 
 MAP = ours(f"{ENGINES}thread.py", crew=5)
-SCOPE = ours(f"{RUN}scope_life.py", driver=7)
-LENT = ours(f"{RUN}scope_life.py", lent=8)
+SCOPE = ours(f"{RUN}scopes/scope_life.py", driver=7)
+LENT = ours(f"{RUN}scopes/scope_life.py", lent=8)
 DEADLOCK = 'Deadlock: "MainThread" and "w1" wait for each other'
 
 
@@ -116,7 +116,7 @@ def test_a_scope_does_not_wait_for_the_tasks_of_another(file: str) -> None:
 
 
 def test_a_scope_within_a_scope(file: str) -> None:
-    outer = worker("w1", file, RUNS, 5, ours(f"{RUN}scope_life.py", driver=9))
+    outer = worker("w1", file, RUNS, 5, ours(f"{RUN}scopes/scope_life.py", driver=9))
     diagnosis = found(main(file, SCOPE), driver(7, 5), driver(9, 6), outer, worker("w2", file, NEEDS, 6))
     assert diagnosis.title == 'Deadlock: "MainThread" and "w1" and "w2" wait for each other'
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:  # for editors and type checkers: what `__getattr__` finds at 
     from plait._run.recording.journal import Journal as Journal
     from plait._run.report import Report as Report
     from plait._run.retry import Retry as Retry
-    from plait._run.scope import Scope as Scope
-    from plait._run.scope import scope as scope
+    from plait._run.scopes.scope import Scope as Scope
+    from plait._run.scopes.scope import scope as scope
     from plait._run.stream import Stream as Stream
     from plait._see.advise.choose import advise as advise
     from plait._see.show import show as show
@@ -40,11 +40,11 @@ _HOMES = {
     "current": "plait._core.current",
     "per_worker": "plait._core.per_worker",
     "rng": "plait._core.rng",
-    "scope": "plait._run.scope",
+    "scope": "plait._run.scopes.scope",
     "channel": "plait._run.channel",
     "Journal": "plait._run.recording.journal",
     "Pool": "plait._run.pool",
-    "Scope": "plait._run.scope",
+    "Scope": "plait._run.scopes.scope",
     "Future": "plait._run.future",
     "Stream": "plait._run.stream",
     "Outcome": "plait._core.outcome",

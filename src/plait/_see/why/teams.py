@@ -16,7 +16,7 @@ _FOLDER = r"[/\\]plait[/\\]_engines[/\\](?:\w+[/\\])?"
 _ENGINES = re.compile(rf"{_FOLDER}\w+\.py$")
 _WORKERS = re.compile(rf"{_FOLDER}(thread|async)_worker\.py$")
 _PROCESSES = re.compile(rf"{_FOLDER}(remote_run|staff|executor_run)\.py$")
-_SCOPES = re.compile(r"[/\\]plait[/\\]_run[/\\]scope_life\.py$")
+_SCOPES = re.compile(r"[/\\]plait[/\\]_run[/\\]scopes[/\\]scope_life\.py$")
 _LENT = "LentDriver"  # has the workers of a pool
 _DRIVES = re.compile(r"[/\\]plait[/\\]_run[/\\]pool_driver\.py$")
 

@@ -12,7 +12,7 @@ from plait._core.rng import Seeding
 from plait._core.thread_state import thread_state
 from plait._core.worker_state import WorkerState
 from plait._run.future import Future
-from plait._run.scope_life import Life
+from plait._run.scopes.scope_life import Life
 
 
 class LoopTask(Task):

@@ -9,7 +9,7 @@ from typing import Any
 
 from plait._core.errors import Closed
 from plait._run.future import Future
-from plait._run.scope_race import Race
+from plait._run.scopes.scope_race import Race
 
 UNINTERRUPTIBLE = True  # see `cancelling`
 

@@ -16,7 +16,7 @@ from plait._engines.interface import Engine
 from plait._run.pool_call import call
 from plait._run.pool_driver import PoolDriver
 from plait._run.pool_feed import QueueFeed
-from plait._run.scope_call import ScopeCall
+from plait._run.scopes.scope_call import ScopeCall
 
 UNINTERRUPTIBLE = True  # see `cancelling`
 

@@ -16,10 +16,10 @@ from plait._core.vigil import VIGIL
 from plait._engines.inherited import hold
 from plait._run.farewell import explain
 from plait._run.future import Future
-from plait._run.scope_crew import ScopeCrew
-from plait._run.scope_tasks import Tasks, over
-from plait._run.scope_verdict import verdict
-from plait._run.scope_words import Patience, in_short, say, stopping_words, waiting_words
+from plait._run.scopes.scope_crew import ScopeCrew
+from plait._run.scopes.scope_tasks import Tasks, over
+from plait._run.scopes.scope_verdict import verdict
+from plait._run.scopes.scope_words import Patience, in_short, say, stopping_words, waiting_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

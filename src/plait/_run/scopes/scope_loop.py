@@ -19,11 +19,11 @@ from plait._core.errors import Cancelled, StopTask, UsageError
 from plait._core.job import Running
 from plait._run.in_loop import InLoop
 from plait._run.running_loop import end_wait, running_loop
-from plait._run.scope_call import ScopeCall
-from plait._run.scope_crew import ScopeCrew
-from plait._run.scope_life import Life
-from plait._run.scope_loop_task import LoopTask
-from plait._run.scope_words import Patience
+from plait._run.scopes.scope_call import ScopeCall
+from plait._run.scopes.scope_crew import ScopeCrew
+from plait._run.scopes.scope_life import Life
+from plait._run.scopes.scope_loop_task import LoopTask
+from plait._run.scopes.scope_words import Patience
 
 UNINTERRUPTIBLE = True  # see `cancelling`
 

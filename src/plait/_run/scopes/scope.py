@@ -26,14 +26,14 @@ from plait._core.outcome import brief
 from plait._engines.interface import Engine, Lender, RunsCalls
 from plait._run.future import Future
 from plait._run.map import MapOptions
-from plait._run.scope_call import ScopeCall
-from plait._run.scope_crew import ScopeCrew
-from plait._run.scope_life import Life
-from plait._run.scope_race import Race
+from plait._run.scopes.scope_call import ScopeCall
+from plait._run.scopes.scope_crew import ScopeCrew
+from plait._run.scopes.scope_life import Life
+from plait._run.scopes.scope_race import Race
 from plait._run.worker_count import Workers, worker_count
 
 if TYPE_CHECKING:
-    from plait._run.scope_loop import LoopSide
+    from plait._run.scopes.scope_loop import LoopSide
     from plait._run.stream import Stream
 
 P = ParamSpec("P")
@@ -217,7 +217,7 @@ class Scope:
     # --- starting
 
     def _enter_loop(self) -> None:
-        from plait._run.scope_loop import LoopSide  # with asyncio, which sync code can do without
+        from plait._run.scopes.scope_loop import LoopSide  # with asyncio, which sync code can do without
 
         self._loop_side = LoopSide(self._life, self._crew)
 

@@ -19,9 +19,9 @@ from plait._run.map import MapOptions, engine_of
 from plait._run.map import map as map_items
 from plait._run.pool import LentEngine
 from plait._run.run import Run
-from plait._run.scope_call import ScopeCall
-from plait._run.scope_driver import Driver, make_driver
-from plait._run.scope_lent import LentDriver
+from plait._run.scopes.scope_call import ScopeCall
+from plait._run.scopes.scope_driver import Driver, make_driver
+from plait._run.scopes.scope_lent import LentDriver
 from plait._run.stream import Stream
 
 UNINTERRUPTIBLE = True  # see `cancelling`

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from plait._core.job import Running
-from plait._run.scope_call import ScopeCall
+from plait._run.scopes.scope_call import ScopeCall
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
