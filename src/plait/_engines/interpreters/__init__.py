@@ -1,1 +1,4 @@
-"""How subinterpreters of this process run items: the parts of `InterpreterEngine`, on both sides."""
+"""How subinterpreters of this process run items: the parts of `InterpreterEngine`, on both sides.
+
+May import the rest of `_engines`.
+"""

@@ -1,1 +1,4 @@
-"""Tasks that cannot outlive a block: `plait.scope`, its parts, and what runs its tasks."""
+"""Tasks that cannot outlive a block: `plait.scope`, its parts, and what runs its tasks.
+
+May import the rest of `_run`.
+"""
