@@ -111,15 +111,19 @@ def wake(threads: Sequence[Controlled]) -> None:
     with open(os.devnull, "r+b", buffering=0) as nothing:
         for me in threads:
             with suppress(OSError):
-                for number in me.call.files:
-                    socket_now = link_of("self", number)  # it may be another one by now
-                    if not me.call.inode or socket_now == f"socket:[{me.call.inode}]":
-                        _end_of(number, nothing.fileno())
+                _end_files_of(me, nothing.fileno())
     closed = {str(me.call.inode) for me in threads if me.call.files and me.call.inode}
     for row in connections("self") if closed else ():
         if row.inode in closed and row.state == LISTENS:
             with suppress(OSError):
                 socket.create_connection(row.local, timeout=1.0).close()
+
+
+def _end_files_of(me: Controlled, nothing: int) -> None:
+    for number in me.call.files:
+        socket_now = link_of("self", number)  # it may be another one by now
+        if not me.call.inode or socket_now == f"socket:[{me.call.inode}]":
+            _end_of(number, nothing)
 
 
 def _end_of(number: int, nothing: int) -> None:

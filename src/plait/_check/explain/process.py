@@ -46,9 +46,9 @@ def _disturbed(history: History) -> Iterator[tuple[tuple[int, int, int], Setting
                 one for one in accesses if first.at < one.at < second.at and one.event.thread != first.event.thread
             ]
             for other in others:
-                if other.event.kind == Kind.WRITE and overlap(other.event, first.event):
-                    if not history.in_order(first.at, other.at, second.at):
-                        yield (first.at, other.at, second.at), setting
+                changes = other.event.kind == Kind.WRITE and overlap(other.event, first.event)
+                if changes and not history.in_order(first.at, other.at, second.at):
+                    yield (first.at, other.at, second.at), setting
 
 
 def _setting(history: History, events: list[Event]) -> Setting | None:
