@@ -68,12 +68,15 @@ def encode(
             return True
         return False
 
+    def undo() -> None:
+        release(refs, arena, holders)
+
     outer, SENDING.made = SENDING.made, None if modules else {}
     try:
         make = _pickle if plain else _pickle_by_value
-        data = make(value, place, refs, arena, holders, modules, home)
+        data = make(value, place, undo, modules, home)
     except BaseException:
-        release(refs, arena, holders)
+        undo()
         raise
     finally:
         SENDING.made = outer
@@ -92,11 +95,15 @@ def pickled(function: object) -> bytes:
     Raises:
         Exception: as `encode`.
     """
-    return _pickle_by_value(function, _inside, [], None, 1, (), False)
+    return _pickle_by_value(function, _inside, _nothing, (), False)
 
 
 def _inside(_: PickleBuffer) -> bool:
     return True
+
+
+def _nothing() -> None:
+    """There is nothing to undo."""
 
 
 def encode_small(value: object) -> bytes | None:
@@ -164,9 +171,7 @@ _PLAIN_CLASSES = frozenset({("builtins", "complex"), ("builtins", "range"), ("bu
 def _pickle(
     value: object,
     place: Callable[[PickleBuffer], bool],
-    refs: Refs,
-    arena: Arena | None,
-    holders: int,
+    undo: Callable[[], None],
     modules: tuple[object, ...],
     home: bool,
 ) -> bytes:
@@ -174,24 +179,22 @@ def _pickle(
         try:
             data = dumps(value, 5, buffer_callback=place)
         except (PicklingError, AttributeError, TypeError):
-            release(refs, arena, holders)
+            undo()
         except RuntimeError as error:  # a lock of multiprocessing says that it goes to its own processes only
             if isinstance(error, RecursionError):
                 raise
-            release(refs, arena, holders)
+            undo()
         else:
             if (home or b"__main__" not in data) and _PIPES not in data:
                 return data
-            release(refs, arena, holders)
-    return _pickle_by_value(value, place, refs, arena, holders, modules, home)
+            undo()
+    return _pickle_by_value(value, place, undo, modules, home)
 
 
 def _pickle_by_value(
     value: object,
     place: Callable[[PickleBuffer], bool],
-    refs: Refs,
-    arena: Arena | None,
-    holders: int,
+    undo: Callable[[], None],
     modules: tuple[object, ...],
     home: bool,
 ) -> bytes:
@@ -199,7 +202,7 @@ def _pickle_by_value(
         try:
             return dumps_simple(value, place)
         except Exception:  # cloudpickle may know better; if not, its error is the one to show
-            release(refs, arena, holders)
+            undo()
     from plait._engines.pickling.by_value import dumps_by_value  # heavy: only for what plain pickle cannot carry
 
     return dumps_by_value(value, place, modules, versions=not home, bundles=not (home or modules))
