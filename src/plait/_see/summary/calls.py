@@ -62,21 +62,19 @@ def tell_calls(
         seconds = _covered(spans) / 1e6
         if seconds < _TOLD * trace.seconds or not name:
             continue
-        workers = sorted({lanes[one.tid] for one in calls})
-        mean = sum(ended - began for began, ended in spans) / len(spans) / 1e6
-        whom = "its only thread" if len(workers) == 1 else f"one of {len(workers)} threads"
-        text = f"{name}: its {how_many(len(calls), 'call')} waited for {whom}, "
-        text += f"{mean:.2f} s each on average, in {seconds:.2f} s of the time"
         over = [run for run, one in zip(runs, calls, strict=True) if (one.tid, one.began) in ended]
-        pool = _Pool(
-            name,
-            workers,
-            over,
-            at_once([(one.submitted - origin, run[1]) for one, run in zip(calls, runs, strict=True)]),
-        )
-        text += "" if slow else _advice(trace, pool, cores)
-        found.append((seconds, text))
+        open_at_once = at_once([(one.submitted - origin, run[1]) for one, run in zip(calls, runs, strict=True)])
+        pool = _Pool(name, sorted({lanes[one.tid] for one in calls}), over, open_at_once)
+        found.append((seconds, _waited(pool, spans, seconds) + ("" if slow else _advice(trace, pool, cores))))
     return found
+
+
+def _waited(pool: _Pool, spans: Sequence[tuple[int, int]], seconds: float) -> str:
+    """How long the calls of a pool waited for its threads: each in a span, at least one of them for so many seconds."""
+    mean = sum(ended - began for began, ended in spans) / len(spans) / 1e6
+    whom = "its only thread" if len(pool.workers) == 1 else f"one of {len(pool.workers)} threads"
+    waited = f"its {how_many(len(spans), 'call')} waited for {whom}, {mean:.2f} s each on average"
+    return f"{pool.name}: {waited}, in {seconds:.2f} s of the time"
 
 
 def _covered(spans: Sequence[tuple[int, int]]) -> int:
