@@ -6,7 +6,8 @@ import pytest
 
 from plait._core.budget import available_cores
 from plait._core.cgroup import below, cpu_quota, memory_left, memory_limit, parse_cpu_max, parse_groups, parse_mounts
-from plait._core.memory import available_memory_bytes, in_units, memory_limit_bytes, parse_meminfo
+from plait._core.how_many import in_units
+from plait._core.memory import available_memory_bytes, memory_limit_bytes, parse_meminfo
 
 GIB = 1 << 30
 V2 = "31 23 0:28 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n"

@@ -10,7 +10,7 @@ import click
 from plait._cli.findings import Finding, findings
 from plait._cli.machine import Facts, examine
 from plait._cli.saying import say
-from plait._core.memory import in_units
+from plait._core.how_many import in_units
 
 _WIDTH = 12
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from _collections_abc import Iterator
 from typing import Any, NamedTuple
 
-from plait._core.memory import in_units
+from plait._core.how_many import in_units
 from plait._engines.interpreters.refusals import ADVICE, in_words
 
 _MIB = 1 << 20

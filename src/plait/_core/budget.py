@@ -9,7 +9,8 @@ from _collections_abc import Mapping
 
 from plait._core.cgroup import cpu_quota
 from plait._core.errors import UsageError
-from plait._core.memory import available_memory_bytes, in_units
+from plait._core.how_many import in_units
+from plait._core.memory import available_memory_bytes
 
 SHARED_CORES = "PLAIT_CORES"  # what an outer map leaves to each of its worker processes
 

@@ -30,20 +30,6 @@ def parse_meminfo(text: str) -> tuple[int | None, int | None]:
     return found.get("MemTotal"), found.get("MemAvailable")
 
 
-def in_units(count: int) -> str:
-    """Bytes for people.
-
-    >>> in_units(1536 * 1024**2)
-    '1.5 GiB'
-    """
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if amount >= 100 or unit == "B" else f"{amount:.3g} {unit}"
-        amount /= 1024
-    return f"{amount:.3g} TiB"
-
-
 def _machine(root: str) -> tuple[int | None, int | None]:
     try:
         with open(os.path.join(root, "proc/meminfo"), encoding="utf-8") as file:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from plait._core.how_many import in_units
+
 TINY = 3e-6  # seconds per item: below this not even a batch of items is worth being handed to somebody else
 _WAITING = 0.5  # below this share of busy time the function waits for something
 HOLDS = 0.85  # the share of the time others had to wait for the GIL, from which on no race is needed to know
@@ -223,7 +225,7 @@ def _if_dear(measured: Measured) -> Choice | None:
     computing = measured.cost * measured.share
     if measured.transfer <= _DEAR * computing:
         return None
-    much = _in_units(measured.transfer_bytes)
+    much = in_units(measured.transfer_bytes)
     return Choice(
         "thread",
         f"threads: to move {much} per item takes {in_words(measured.transfer)}, computing {in_words(computing)}",
@@ -296,9 +298,3 @@ def in_words(seconds: float) -> str:
     if seconds >= 0.000001:
         return f"{seconds * 1_000_000:.0f} µs"
     return f"{seconds * 1_000_000:.2g} µs"
-
-
-def _in_units(count: int) -> str:
-    from plait._core.memory import in_units  # only to say it
-
-    return in_units(count)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from plait._core.how_many import how_many
-from plait._core.memory import in_units
+from plait._core.how_many import how_many, in_units
 from plait._draw.advice_page import Point
 from plait._engines.choosing.choice import in_words
 from plait._see.advise.forecast import REMOTE, wants_core

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from plait._core.memory import in_units
+from plait._core.how_many import in_units
 from plait._core.trace import Finding
 from plait._see.recorder.backlog import Backlog
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from plait._core.memory import in_units
+from plait._core.how_many import in_units
 from plait._core.trace import ON_CORE, Finding, State, Trace, Wait
 from plait._see.queueing import in_rounds
 from plait._see.recorder.processes import Pieces, Start

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plait._core.how_many import how_many
-from plait._core.memory import in_units
+from plait._core.how_many import how_many, in_units
 from plait._core.trace import ON_CORE, WORDS, Slice, State, Trace
 from plait._see.runs import Figures
 
