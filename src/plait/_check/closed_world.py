@@ -19,10 +19,11 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
-from plait._check.other_ends import End, Ends, asked, link_of, numbers_of, text_of, threads_of_this
+from plait._check.other_ends import End, Ends, asked, threads_of_this
 from plait._check.stage import STAGE
 from plait._check.system_calls import Wait, waits_of
 from plait._core.connections import LISTENS, connections
+from plait._core.processes import descriptors, link_of, text_of
 
 if TYPE_CHECKING:
     from plait._check.controlled import Controlled
@@ -132,7 +133,7 @@ def _end_of(number: int, nothing: int) -> None:
     if link.startswith("socket:"):
         asked(number, lambda one: one.shutdown(socket.SHUT_RDWR), None)
     elif link.startswith("pipe:"):
-        for other in numbers_of("self"):
+        for other in descriptors("self"):
             if other != number and link_of("self", other) == link:
                 os.dup2(nothing, other, os.get_inheritable(other))
 
@@ -147,4 +148,4 @@ def _is_ready(waits: Collection[Wait]) -> bool:
 
 def _turns(native: int) -> str:
     """How often a thread has gone to sleep."""
-    return (text_of(f"/proc/self/task/{native}/status") or "").rpartition("\nvoluntary_ctxt_switches")[2]
+    return text_of(f"/proc/self/task/{native}/status").rpartition("\nvoluntary_ctxt_switches")[2]

@@ -7,17 +7,16 @@ what a program that was started has an end of, nor of a descriptor that may be o
 from __future__ import annotations
 
 import os
-import re
 import select
 import socket
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from plait._check.system_calls import Wait
 from plait._core.connections import LISTENS, NOBODY, OPEN, Connection, connections, unix_peer
+from plait._core.processes import descends, has_end, link_of, links_of, processes, text_of
 from plait._engines.facts import has_children
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer")
 
 _TIMEOUTS = (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
-_WRITES = os.O_WRONLY | os.O_RDWR
 _LOOPBACK = ("127.", "::1")
 _PORTS = "/proc/sys/net/ipv4/ip_local_port_range"
 
@@ -47,10 +45,10 @@ class Ends:
 
     def __init__(self) -> None:
         me = os.getpid()
-        self._mine = set(_links(me))
-        others = [one for one in _processes() if one != me]
-        self._others = {link for one in others for link in _links(one)}
-        self._hidden = any(_is_hidden(one) and _descends(one, me) for one in others)
+        others = [one for one in processes() if one != me]
+        self._mine = links_of(me)
+        self._others = set[str]().union(*map(links_of, others))
+        self._hidden = any(_is_hidden(one) and descends(one, me) for one in others)
         self._rows: list[Connection] = []
         self._alone = not has_children()
 
@@ -60,7 +58,7 @@ class Ends:
         if self._hidden or link in self._others or not link.startswith(("pipe:[", "socket:[")):
             return End.SOMEBODY
         if link.startswith("pipe:["):
-            return End.OURS if _has_other_end(link, wait) else End.SOMEBODY
+            return End.OURS if has_end("self", link, writes=bool(wait.events & select.POLLIN)) else End.SOMEBODY
         row = self._row(link, wait.file)
         if row is not None and row.state == LISTENS:
             return self._listens(row, link)
@@ -125,17 +123,6 @@ def _has_timeout(number: int) -> bool:
     return asked(number, lambda one: any(any(one.getsockopt(socket.SOL_SOCKET, each, 16)) for each in _TIMEOUTS), True)
 
 
-def _has_other_end(link: str, wait: Wait) -> bool:
-    """Whether the end of a pipe that the one who waits for needs is open in this process."""
-    for number in numbers_of("self"):
-        flags = re.search(r"^flags:\s*(\d+)", text_of(f"/proc/self/fdinfo/{number}") or "", re.MULTILINE)
-        if link_of("self", number) == link and flags is not None:
-            writes = bool(int(flags[1], 8) & _WRITES)
-            if writes == bool(wait.events & select.POLLIN):
-                return True
-    return False  # it is somewhere on its way
-
-
 def _family(number: int) -> int | None:
     return asked(number, lambda one: one.family, None)
 
@@ -160,15 +147,8 @@ def asked(number: int, question: Callable[[socket.socket], _Answer], otherwise: 
 
 def _is_chosen(port: int) -> bool:
     """Whether it is one of those that the system chooses."""
-    limits = (text_of(_PORTS) or "").split()
+    limits = text_of(_PORTS).split()
     return len(limits) == 2 and int(limits[0]) <= port <= int(limits[1])
-
-
-def text_of(path: str) -> str | None:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return None
 
 
 def threads_of_this() -> set[int]:
@@ -179,34 +159,6 @@ def threads_of_this() -> set[int]:
         return set()
 
 
-def _processes() -> Iterator[int]:
-    return (int(name) for name in os.listdir("/proc") if name.isdigit())
-
-
 def _is_hidden(process: int) -> bool:
     """Whether it does not show what it has: it is another user's."""
-    return not os.access(f"/proc/{process}/fd", os.R_OK) and text_of(f"/proc/{process}/stat") is not None
-
-
-def _descends(process: int, ancestor: int) -> bool:
-    while process > 1 and process != ancestor:
-        process = int((text_of(f"/proc/{process}/stat") or ") ? 0").rpartition(")")[2].split()[1])
-    return process == ancestor
-
-
-def _links(process: int) -> Iterator[str]:
-    return (link_of(process, number) for number in numbers_of(process))
-
-
-def numbers_of(process: int | str) -> list[int]:
-    try:
-        return [int(name) for name in os.listdir(f"/proc/{process}/fd")]
-    except OSError:
-        return []  # it has ended, or is somebody else's, who has got nothing from us
-
-
-def link_of(process: int | str, number: int) -> str:
-    try:
-        return os.readlink(f"/proc/{process}/fd/{number}")
-    except OSError:
-        return ""
+    return not os.access(f"/proc/{process}/fd", os.R_OK) and text_of(f"/proc/{process}/stat") != ""

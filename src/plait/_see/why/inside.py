@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ReferenceType
 
 from plait._core.awaits import awaited_frames
+from plait._core.processes import listed
 from plait._see.whereabouts import PLAIT
 from plait._see.why import source
 from plait._see.why.dump import Dump, Frame, Thing, Thread, since_fork
@@ -26,7 +27,7 @@ from plait._see.why.green import green_threads
 from plait._see.why.keys import is_own
 from plait._see.why.needs import Told, first_only
 from plait._see.why.other_end import ends_of_children, listens_at, other_end
-from plait._see.why.proc import children, forked, in_turn, listed, pythons, run_time, still, turns_of, waits_in, workers
+from plait._see.why.proc import children, forked, in_turn, pythons, run_time, still, turns_of, waits_in, workers
 from plait._see.why.trio import trio_tasks
 from plait._see.why.values import Unknown, value_of, variables_of
 

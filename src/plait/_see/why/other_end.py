@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import select
 import struct
-from collections.abc import Iterator
 
 from plait._core.connections import LISTENS, NOBODY, OPEN, Connection, connections
 from plait._core.file_locks import FileLock, file_locks, file_of
+from plait._core.processes import descends, descriptors, has_end, link_of, links_of, parent, processes, text_of
 from plait._see.sampler.calls import calls_of
 from plait._see.why.dump import OtherEnd
-from plait._see.why.proc import children, listed, parent, text_of, waits_in
+from plait._see.why.proc import children, waits_in
 
 _LOCKS = ("locks_lock", "flock_lock", "posix_lock", "fcntl_setlk", "do_lock_file")
 _SOCKETS = (
@@ -30,7 +29,6 @@ _POLLS = ("do_sys_poll", "do_poll", "poll_schedule_timeout")
 _ENTRY = struct.Struct("=ihh")  # of what is polled: descriptor, events asked for, events that came
 _MANY = 8  # of them that are looked at
 _STANDARD = (0, 1, 2)  # descriptors of input and output
-_WRITES = 0o3  # of the flags of an open file, those that say whether it is for reading, writing or both
 
 
 def other_end(pid: int, thread: int, where: str) -> OtherEnd | None:
@@ -49,7 +47,7 @@ def other_end(pid: int, thread: int, where: str) -> OtherEnd | None:
 def listens_at(pid: int) -> tuple[str, ...]:
     """The addresses at which a process takes connections."""
     rows = [row for row in connections(pid) if row.state == LISTENS]
-    links = {_link(pid, int(number)) for number in listed(f"/proc/{pid}/fd")} if rows else set()
+    links = links_of(pid) if rows else set()
     return tuple(dict.fromkeys(str(row.local) for row in rows if f"socket:[{row.inode}]" in links))
 
 
@@ -60,26 +58,19 @@ def ends_of_children(pid: int) -> dict[int, OtherEnd]:
 
 
 def _pipe(pid: int, number: int, reads: bool) -> OtherEnd | None:
-    link = _link(pid, number)
+    link = link_of(pid, number)
     if not link.startswith("pipe:"):
         return None
     family = {pid, parent(pid), *(child for child, _ in children(pid))}
     if number in _STANDARD:  # others of a pipeline; who has our parent because its own has ended is a stranger
         family |= {child for child, _ in children(parent(pid))}
-    others = [one for one in sorted(family) if any(_has(one, link, writes=reads))]
+    others = [one for one in sorted(family) if has_end(one, link, writes=reads)]
     strangers = not others  # as those are that a child has started which has ended
     if strangers:
-        others = [one for one in _everybody() if any(_has(one, link, writes=reads))]
-        strangers = bool(others) and not any(_descends(one, pid) for one in others)  # none: it is just being closed
-    inputs = tuple(one for one in others if not reads and _link(one, 0) == link)
+        others = [one for one in processes() if has_end(one, link, writes=reads)]
+        strangers = bool(others) and not any(descends(one, pid) for one in others)  # none: it is just being closed
+    inputs = tuple(one for one in others if not reads and link_of(one, 0) == link)
     return OtherEnd("pipe", str(number), tuple(others), inputs=inputs, strangers=strangers)
-
-
-def _descends(pid: int, ancestor: int) -> bool:
-    """Whether a process was started by that one, or by one that it started and that is still there."""
-    while pid > 1 and pid != ancestor:
-        pid = parent(pid)
-    return pid == ancestor
 
 
 def _polled(pid: int, thread: int) -> OtherEnd | None:
@@ -101,16 +92,9 @@ def _polled(pid: int, thread: int) -> OtherEnd | None:
     return None
 
 
-def _has(pid: int, link: str, writes: bool) -> Iterator[bool]:
-    for number in listed(f"/proc/{pid}/fd"):
-        if _link(pid, int(number)) == link:
-            flags = re.search(r"^flags:\s*(\d+)", text_of(f"/proc/{pid}/fdinfo/{number}"), re.MULTILINE)
-            yield flags is not None and bool(int(flags[1], 8) & _WRITES) == writes
-
-
 def _socket(pid: int, thread: int) -> OtherEnd:
     number = _descriptor(pid, thread)
-    link = _link(pid, number)
+    link = link_of(pid, number)
     if link.startswith("/dev/"):
         return OtherEnd("terminal", str(number))
     rows = [*connections(pid)]
@@ -127,22 +111,13 @@ def _socket(pid: int, thread: int) -> OtherEnd:
 def _owners(pid: int, sockets: list[Connection]) -> tuple[int, ...]:
     """The processes that have one of the sockets open, as far as this user may know: the given one first."""
     links = {f"socket:[{one.inode}]" for one in sockets if one.inode != NOBODY}
-    others = _everybody() if links else []
-    return tuple(
-        one
-        for one in dict.fromkeys((pid, *others))
-        if any(_link(one, int(number)) in links for number in listed(f"/proc/{one}/fd"))
-    )
-
-
-def _everybody() -> list[int]:
-    """All processes that are seen."""
-    return sorted(int(name) for name in listed("/proc") if name.isdigit())
+    others = processes() if links else []
+    return tuple(one for one in dict.fromkeys((pid, *others)) if not links.isdisjoint(links_of(one)))
 
 
 def _file(pid: int, thread: int) -> OtherEnd | None:
     number = _descriptor(pid, thread)
-    path = _link(pid, number)
+    path = link_of(pid, number)
     return OtherEnd("file", path, _lockers(f"/proc/{pid}/fd/{number}", file_locks())) if path else None
 
 
@@ -151,8 +126,8 @@ def _database(pid: int) -> OtherEnd | None:
     locks = file_locks()
     if not locks:
         return None
-    for number in listed(f"/proc/{pid}/fd"):
-        path = _link(pid, int(number))
+    for number in descriptors(pid):
+        path = link_of(pid, number)
         on_disk = path.startswith("/") and not path.startswith("/dev/")
         if on_disk and (lockers := _lockers(f"/proc/{pid}/fd/{number}", locks)):
             return OtherEnd("file", path, lockers)
@@ -172,10 +147,3 @@ def _descriptor(pid: int, thread: int) -> int:
     if known is None or len(words) < 2 or not words[0].isdigit():
         return -1
     return int(words[1], 16) if int(words[0]) in (*known.with_fd, 72, 25) else -1  # fcntl on x86_64, and on aarch64
-
-
-def _link(pid: int, number: int) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/fd/{number}")
-    except OSError:
-        return ""

@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Any
 
 from plait._core.errors import PlaitError
+from plait._core.processes import listed, text_of
 from plait._see.why.dump import GREEN, OTHERS, Dump, Frame, Thing, Thread, since_fork
 from plait._see.why.other_end import ends_of_children, listens_at, other_end
 from plait._see.why.proc import (
@@ -21,11 +22,9 @@ from plait._see.why.proc import (
     forked,
     has_ended,
     in_turn,
-    listed,
     pythons,
     run_time,
     still,
-    text_of,
     turns_of,
     waits_in,
     whereabouts,

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from plait._core.processes import listed, parent, text_of
 from plait._see.why.dump import Thread
 
 FIFO = "waits until somebody opens the other end of a named pipe"
@@ -112,22 +113,6 @@ def executable(pid: int) -> str:
         return ""
 
 
-def listed(folder: str) -> list[str]:
-    """The names in a folder; none where it cannot be read."""
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
-
-
-def text_of(file: str) -> str:
-    """What is in a file; "" where it cannot be read."""
-    try:
-        return Path(file).read_text(errors="replace")
-    except OSError:
-        return ""
-
-
 def waits_in(pid: int, thread: int) -> str:
     """The function of the kernel that a thread is in, such as ``futex_wait``; "" where it cannot be read."""
     name = text_of(f"/proc/{pid}/task/{thread}/wchan")
@@ -146,12 +131,6 @@ def caught(pid: int) -> tuple[str, ...]:
 def run_time(pid: int | str, thread: int) -> int:
     """For how many nanoseconds a thread has run; 0 where that cannot be read."""
     return int((text_of(f"/proc/{pid}/task/{thread}/schedstat").split() or ["0"])[0])
-
-
-def parent(pid: int) -> int:
-    """The process that has started a process, or has taken it over; 0 where that cannot be read."""
-    fields = text_of(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    return int(fields[1]) if len(fields) > 1 else 0
 
 
 def has_ended(pid: int) -> bool:
