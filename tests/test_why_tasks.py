@@ -364,6 +364,56 @@ def test_which_await_of_a_line_it_is(tmp_path: Path) -> None:
     assert awaited == ["a", "b.send(await b.get())", "b.get()", "a"]
 
 
+@pytest.mark.parametrize(
+    ("rest", "takes"),
+    [
+        ("async with lock: pass", "lock"),
+        ("await self.lock.acquire()", "self.lock"),
+        ("async for item in receives: pass", ""),
+        ("await ended", ""),
+        ("await receives.receive()", ""),
+    ],
+)
+def test_only_what_a_line_takes_is_had_by_who_has_entered_it(tmp_path: Path, rest: str, takes: str) -> None:
+    """Who has entered a channel in order to close it does not keep it from itself."""
+    file = tmp_path / "app.py"
+    file.write_text(f"async def f(self):\n    {rest}\n")
+    assert why_source.awaits_to_take(str(file), 2) == takes
+
+
+CHANNEL = """
+import asyncio
+{watchdog}
+import anyio
+async def produces(sends):
+    async with sends: await sends.send(1)
+async def consumes(receives):
+    async with receives:
+        async for item in receives: pass
+async def main():
+    sends, receives = anyio.create_memory_object_stream()
+    async with anyio.create_task_group() as group:
+        group.start_soon(consumes, receives)
+        group.start_soon(produces, sends.clone())
+anyio.run(main, backend="{backend}")
+"""
+
+
+@EITHER_WAY
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_who_iterates_over_a_channel_that_is_not_closed(tmp_path: Path, watchdog: str, backend: str) -> None:
+    pytest.importorskip("anyio")
+    pytest.importorskip("trio")
+    if not watchdog.strip() and backend == "trio":
+        pytest.skip("tasks of trio are seen with the watchdog only")
+    program = CHANNEL.replace("{backend}", backend).replace("{watchdog}", watchdog)
+    said = said_of(
+        tmp_path, program, "consumes" if backend == "trio" else "__main__.consumes", ("waits for receives\n",)
+    )
+    assert "app.py:10" in said.partition("cure:")[0], said
+    assert "cure: It goes on with an item, or when all senders are closed" in said, said
+
+
 def test_what_asyncio_itself_is_in_tells_the_kind_of_wait() -> None:
     frames = Frame("/lib/asyncio/locks.py", 1, "Event.wait"), Frame("/lib/asyncio/queues.py", 1, "Queue.join")
     assert primitive(Thread("a", 0, 0, frames, task=True)) == "queue join"

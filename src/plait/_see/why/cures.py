@@ -97,16 +97,22 @@ NOBODY = {
     "join": ("A thread does not end", "It waits for its end.", "See what that thread waits for."),
 }
 _OF_STREAMS = "asyncio/streams.py"
-AWAITED = (  # the file, methods of asyncio that a task is in, and what cures that
+_MEMORY_CHANNELS = ("trio/_channel.py", "anyio/streams/memory.py")
+AWAITED = (  # the file, methods of asyncio, trio or anyio that a task is in, and what cures that
     ("asyncio/base_events.py", ("wait_closed",), "closed"),
     (_OF_STREAMS, ("drain",), "drain"),
     (_OF_STREAMS, ("read", "readline", "readuntil", "readexactly"), "read"),
+    *((file, (method,), method) for file in _MEMORY_CHANNELS for method in ("receive", "send")),
 )
-OF_ASYNCIO = {
+OF_LIBRARY = {
     "closed": "From Python 3.12 on wait_closed() of a server returns when all its connections are closed: have the "
     "handlers end and close theirs, or call server.close_clients() (3.13) before it.",
     "drain": "What was written is not read by the other side: see what that does; await drain() with "
     "asyncio.timeout(...), and close the connection after that.",
+    "receive": "It goes on with an item, or when all senders are closed: open each with `async with`, and close the one "
+    "of which clones were made, too. See whether who sends has failed.",
+    "send": "It goes on when there is room, or when all receivers are closed: open each with `async with`. See whether "
+    "who receives has failed.",
     "read": "The other side sends nothing, and does not close the connection: see what it does; await the answer with "
     "asyncio.timeout(...).",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plait._see.why.assigned import ITS_OWN, is_given_by, is_of_pool, taken_by
 from plait._see.why.blocked import is_trio
-from plait._see.why.cures import AWAITED, NOBODY, OF_ASYNCIO, RANK
+from plait._see.why.cures import AWAITED, NOBODY, OF_LIBRARY, RANK
 from plait._see.why.dump import Dump
 from plait._see.why.graph import NOT_TOLD, may_go_on, with_held
 from plait._see.why.known import Diagnosis, Known, step
@@ -158,11 +158,11 @@ def _cure_of_task(first: Known, rest: list[Known], threads: list[Known]) -> str:
             "Keep nothing that others need while you await something else: let go of it first. See who is to set what "
             "is awaited, or await it with asyncio.timeout(...)."
         )
-    of_asyncio = [
-        OF_ASYNCIO[kind] for file, names, kind in AWAITED for one in first.thread.frames if one.is_in(file, names)
+    of_library = [
+        OF_LIBRARY[kind] for file, names, kind in AWAITED for one in first.thread.frames if one.is_in(file, names)
     ]
-    if of_asyncio:
-        return of_asyncio[0]
+    if of_library:
+        return of_library[0]
     kind = primitive(first.thread)
     pool = kind == "queue get" and first.wait.frame is not None and is_of_pool(first.wait.frame)
     if _takes_itself(first):

@@ -109,6 +109,15 @@ def awaited(file: str, line: int, column: int = -1) -> str:
     return next((ast.unparse(one) for one in found if _is_around(one, line, -1)), "")
 
 
+def awaits_to_take(file: str, line: int, column: int = -1) -> str:
+    """What a line that awaits is to have then: it enters that, or calls its `acquire()`; "" where it takes nothing."""
+    what = awaited(file, line, column)
+    if what.endswith(".acquire()"):
+        return what.removesuffix(".acquire()")
+    heads = [inside for node in those_of(file, ast.AsyncWith) for inside in _entered(node)]
+    return what if any(ast.unparse(one) == what and _is_around(one, line, -1) for one in heads) else ""
+
+
 def _entered(node: ast.AST) -> list[ast.expr]:
     """What ``async with`` and ``async for`` await of themselves."""
     if isinstance(node, ast.AsyncWith):

@@ -92,7 +92,7 @@ def _keys(frames: tuple[Frame, ...]) -> Iterator[Key]:
         # would mean the same.
         if not frame.variables and frame.column < 0:
             return
-        key = key_of(frame, source.awaited(frame.file, frame.line, frame.column).removesuffix(".acquire()"))
+        key = key_of(frame, source.awaits_to_take(frame.file, frame.line, frame.column))
         if key is not None:
             yield key
         if not source.takes_for_its_caller(frame.file, frame.line):
