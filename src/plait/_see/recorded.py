@@ -24,6 +24,7 @@ from plait._see.runs import runs_of
 from plait._see.sampler.samples import Samples, now
 from plait._see.states import add_threads, await_results
 from plait._see.summary.calls import tell_calls
+from plait._see.summary.loops import tell_loops
 from plait._see.summary.memory import tell_memory
 from plait._see.summary.processes import Others, by_turns, outermost, tell_processes
 from plait._see.summary.short_calls import short_calls
@@ -36,6 +37,7 @@ from plait._see.task_lanes import add_tasks, blocked_words, lives_of
 _OURS = "plait._engines."  # in the command line of what starts workers
 _MATTERS = 0.05  # of the time: processes that are not shown are told when they have computed for so long
 _WIDE = 0.2  # of what a process computes, in one of its threads
+_SERVED_BY = "starlette"  # which FastAPI is made of
 _GREEN = {"gevent", "eventlet"}  # packages that have several threads of their own in one of the system's
 
 
@@ -73,6 +75,7 @@ class Recorded:
         self._others, self._called = self._shown() if with_children else ({}, {})
         self._apart = [one for one in samples.threads if one.pid in self._foreign.keys() - {self._pid}]
         self._steps, self._blocked = list(seen.steps.steps), list(seen.steps.blocked)
+        self._loops = list(seen.steps.loops)
         self._imports = list(seen.imports.imports)
         self._garbage = seen.garbage.sums()
         self._done = list(seen.calls.done)
@@ -133,10 +136,12 @@ class Recorded:
         lines = Lines(trace, list(seen.lines.looks), origin, seen.lines.sources, self._imports)
         short = short_calls(trace, self._done)
         processes = max(len(self._samples.processes), len(seen.processes.births))
+        blocked = blocked_words(trace, self._blocked, self._steps, origin)
         known = [
             *tell_imports(trace, seen.imports.packages, self._imports),
             *tell_system(trace, self._spent.before, self._spent.after, processes),
-            *blocked_words(trace, self._blocked, self._steps, origin),
+            *blocked,
+            *tell_loops(trace, self._loops, lines, origin, blocked, serves=_SERVED_BY in sys.modules),
             *tell_calls(trace, list(seen.calls.begun), origin, cores, self._done, short),
             *tell_processes(trace, self._others_in_words(), cores),
             *self._told_of(trace, lines),

@@ -127,8 +127,6 @@ def _names(ones: list[Blocked]) -> str:
 
 def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin: int) -> str:
     """A thread beside the loop, unless they compute in Python: threads can do that only by turns with the loop."""
-    beside = ones[0].beside
-    endpoint = _ENDPOINT if all(_SERVED in one.name for one in ones) else ""
     sums: dict[State, int] = {}
     imports = 0
     for one in ones:
@@ -146,10 +144,15 @@ def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin:
             "For most of that it waited for the GIL, which other threads had: what they compute belongs into processes"
         )
     mostly = max(sums, key=lambda state: sums[state] * (state not in _LACKS), default=State.ABSENT)
-    if mostly is not State.PYTHON or trace.facts.get("free"):
-        return f"{beside} runs what blocks beside the loop{endpoint}"
-    if sum(one.ended - one.began for one in ones) < _SHARE * trace.microseconds:
+    if mostly is State.PYTHON and sum(one.ended - one.began for one in ones) < _SHARE * trace.microseconds:
         return "It computes in Python"
+    return beside_words(trace, mostly, ones[0].beside, serves=all(_SERVED in one.name for one in ones))
+
+
+def beside_words(trace: Trace, mostly: State, beside: str, *, serves: bool) -> str:
+    """What runs beside an event loop what mostly is in that state."""
+    if mostly is not State.PYTHON or trace.facts.get("free"):
+        return f"{beside} runs what blocks beside the loop{_ENDPOINT if serves else ''}"
     return (
         f"It computes in Python, which {beside} does by turns with the loop, no faster; a process does it beside the "
         'loop, and several share it: await s.submit(...) in plait.scope("process")'

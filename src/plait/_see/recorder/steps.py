@@ -17,7 +17,7 @@ from plait._core.trace import State
 from plait._see.holders import entered_as
 from plait._see.sampler.samples import now
 from plait._see.unseen_thread import UnseenThread
-from plait._see.whereabouts import place, whence
+from plait._see.whereabouts import line_of, place, whence
 
 BLOCKING = 20_000  # microseconds of a step
 A_STEP = "a step"  # of a loop whose tasks are not seen
@@ -59,6 +59,19 @@ class Blocked(NamedTuple):
     beside: str = BESIDE
 
 
+class Loop(NamedTuple):
+    """An event loop that a thread ran from then to then; `where` is the line of the program that ran it.
+
+    `beside` is the function that runs what blocks beside it.
+    """
+
+    tid: int
+    began: int
+    ended: int
+    where: str
+    beside: str = BESIDE
+
+
 class Steps:
     """Those of all tasks, and where they are while they run.
 
@@ -73,26 +86,27 @@ class Steps:
         self._numbers: dict[int, tuple[object, int]] = {}
         self._running: dict[int, tuple[int, CodeType]] = {}  # thread: began, and what is below the step in its stack
         self._seen: dict[int, tuple[int, Counter[str]]] = {}  # thread: began, how often each line
-        self._loops: set[int] = set()  # threads that run one
+        self.loops: deque[Loop] = deque(maxlen=10_000)  # those that have ended
+        self._loops: dict[int, Loop] = {}  # by thread: those that run
         self._in_c: dict[int, tuple[Any, CodeType]] = {}  # threads that run one in C: that, and what waits in it
         self.watch = UnseenThread(self._look, BLOCKING / 2e6)
 
     def close(self) -> None:
-        """Look no more, and keep no task alive."""
+        """Look no more, and keep no task alive; loops that run on count as far as they were seen."""
         self.watch.stop()
+        self.loops += [loop._replace(ended=now()) for loop in list(self._loops.values())]
         self._numbers.clear()
 
     def watches(self, loop: Any, idle: CodeType) -> None:
         """This thread runs a loop in C, whose steps nobody notes: above `idle` only a step has frames."""
+        self._enters(now(), BESIDE)
         self._in_c[_thread.get_ident()] = loop, idle
-        self.watch.start()
 
-    def begins(self, began: int, below: CodeType) -> None:
+    def begins(self, began: int, below: CodeType, beside: str = BESIDE) -> None:
         """This thread begins a step."""
         thread = _thread.get_ident()
         if thread not in self._loops:
-            self._loops.add(thread)
-            self.watch.start()
+            self._enters(began, beside)
         self._running[thread] = began, below
 
     def ends(self, began: int, name: str, beside: str = BESIDE) -> int:
@@ -107,11 +121,17 @@ class Steps:
 
     def leaves_loop(self) -> None:
         """This thread does not run its event loop any more."""
-        self._loops.discard(_thread.get_ident())
+        loop = self._loops.pop(_thread.get_ident(), None)
+        if loop is not None:
+            self.loops.append(loop._replace(ended=now()))
         self._in_c.pop(_thread.get_ident(), None)
         self._running.pop(_thread.get_ident(), None)
-        if not self._loops and not self._in_c:
+        if not self._loops:
             self.watch.stop()
+
+    def _enters(self, began: int, beside: str) -> None:
+        self._loops[_thread.get_ident()] = Loop(_thread.get_native_id(), began, 0, line_of(sys._getframe()), beside)
+        self.watch.start()
 
     def number(self, task: object, name: str) -> int:
         """A task's number; its name is kept."""

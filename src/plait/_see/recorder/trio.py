@@ -116,7 +116,7 @@ class _Instrument:
         if self.steps is not None and _SYSTEM not in task.coro.cr_code.co_filename:
             self._began[_thread.get_ident()] = began = now()
             self._ready.setdefault(id(task), began)
-            self.steps.begins(began, self._below)
+            self.steps.begins(began, self._below, _BESIDE)
 
     def after_task_step(self, task: Any) -> None:
         began = self._began.pop(_thread.get_ident(), None)

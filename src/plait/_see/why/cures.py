@@ -109,8 +109,8 @@ OF_LIBRARY = {
     "handlers end and close theirs, or call server.close_clients() (3.13) before it.",
     "drain": "What was written is not read by the other side: see what that does; await drain() with "
     "asyncio.timeout(...), and close the connection after that.",
-    "receive": "It goes on with an item, or when all senders are closed: open each with `async with`, and close the one "
-    "of which clones were made, too. See whether who sends has failed.",
+    "receive": "It goes on with an item, or when all senders are closed: open each with `async with`, and close the "
+    "one of which clones were made, too. See whether who sends has failed.",
     "send": "It goes on when there is room, or when all receivers are closed: open each with `async with`. See whether "
     "who receives has failed.",
     "read": "The other side sends nothing, and does not close the connection: see what it does; await the answer with "
