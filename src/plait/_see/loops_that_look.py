@@ -11,16 +11,31 @@ from plait._see.why.trees import tree_of
 
 
 def looks(file: str, line: int) -> str:
-    """What ends the `while` around a line that only sleeps and looks, in words; "" where it does anything else."""
-    return ends_of_loop(tree_of(file), source.loop_around(file, line)) if _only(file, line, _does_nothing) else ""
+    """What ends the `while` around a line that only sleeps and looks, in words; "" where it does anything else.
+
+    And where it waits until a queue has something: that queue itself does.
+    """
+    if not _only(file, line, _does_nothing) or _until_filled(_loop_at(file, line)):
+        return ""
+    return ends_of_loop(tree_of(file), source.loop_around(file, line))
 
 
 def asks(file: str, line: int) -> str:
     """What the `while` around a line takes from when there is something, as ``jobs``; "" where it asks no queue."""
+    loop = _loop_at(file, line)
+    return asked_in(loop) if loop is not None else ""
+
+
+def _loop_at(file: str, line: int) -> ast.While | None:
     head, tree = source.loop_around(file, line), tree_of(file)
     loops = ast.walk(tree) if tree is not None and head else ()
-    loop = next((node for node in loops if isinstance(node, ast.While) and node.lineno == head), None)
-    return asked_in(loop) if loop is not None else ""
+    return next((node for node in loops if isinstance(node, ast.While) and node.lineno == head), None)
+
+
+def _until_filled(loop: ast.While | None) -> bool:
+    """Whether it is a ``while jobs.empty():``."""
+    test = loop.test if loop is not None else None
+    return isinstance(test, ast.Call) and _called(test) == "empty"
 
 
 def asked_in(loop: ast.While) -> str:
@@ -43,11 +58,8 @@ def spins(file: str, line: int) -> bool:
 
 
 def _only(file: str, line: int, allowed: Callable[[ast.stmt], bool]) -> bool:
-    head, tree = source.loop_around(file, line), tree_of(file)
-    if tree is None or not head:
-        return False
-    loops = (node for node in ast.walk(tree) if isinstance(node, ast.While) and node.lineno == head)
-    return any(is_bare(loop) and all(map(allowed, loop.body)) for loop in loops)
+    loop = _loop_at(file, line)
+    return loop is not None and is_bare(loop) and all(map(allowed, loop.body))
 
 
 def is_bare(loop: ast.While) -> bool:

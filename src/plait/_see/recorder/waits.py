@@ -36,6 +36,8 @@ _START = threading.Thread.start.__code__
 _FOR_FUTURES = (concurrent.futures.wait.__code__, concurrent.futures.as_completed.__code__)  # by an Event of their own
 RETURNED = " of what it puts back"  # who takes from a queue puts into it, too, or somebody else who takes does
 TAKEN_BY = ", taken from by "  # the one thread that takes from a queue, where others wait for room in it
+GIVEN_BY = ", put into by "  # the one thread that puts into a queue, where others wait for an item
+LAST = ", last to come "  # who has let the others go on at a barrier
 _WAYS = {"get": 0, "put": 1}  # of how often a thread has begun to take from a queue, and to put into it
 _NAMES = {State.IDLE: "work", State.GIL: "the beginning of a thread"}
 SHORTEST = 20  # microseconds of a call that counts as having waited
@@ -85,6 +87,7 @@ class Recorder:
         self.natives: dict[int, int] = {}
         self._takers = Takers()
         self.unfinished = Unfinished()
+        self._last: weakref.WeakKeyDictionary[threading.Barrier, int] = weakref.WeakKeyDictionary()
         self._traffic: weakref.WeakKeyDictionary[object, dict[int, list[int]]] = weakref.WeakKeyDictionary()
 
     def install(self) -> None:
@@ -153,19 +156,17 @@ class Recorder:
         return bootstrap
 
     def _waiting(self, original: Callable[..., Any], state: State, method: str) -> Callable[..., Any]:
-        noted, traffic = self.noted, self._traffic
+        noted, traffic, last = self.noted, self._traffic, self._last
         way = _WAYS.get(method) if state is State.QUEUE else None
 
         def told(waited_for: Any, began: int, frame: FrameType, tid: int) -> Noted:
             known = _state_of(frame, state, method)
             of_futures = known is State.FUTURE is not state
             name = _NAMES.get(known) or ("Future" if of_futures else _name_of(waited_for, state, method))
-            if known is State.QUEUE and method == "get":
-                name += RETURNED if any(map(_puts_back, traffic.get(waited_for.mutex, {}).values())) else ""
-            if known is State.QUEUE and method == "put":
-                takers = [one for one, counts in traffic.get(waited_for.mutex, {}).items() if counts[_WAYS["get"]]]
-                taker = self.names.get(self.natives.get(takers[0], 0)) if len(takers) == 1 else ""
-                name += f"{TAKEN_BY}{taker}" if taker else ""
+            if known is State.QUEUE and way is not None:
+                name += self._of_queue(traffic.get(waited_for.mutex, {}), way)
+            if known is State.BARRIER:
+                name += self._called(LAST, [self._last[waited_for]] if waited_for in self._last else [])
             return Noted(tid, began, now(), known, name, line_of(frame))
 
         @functools.wraps(original)
@@ -174,6 +175,8 @@ class Recorder:
             if way is not None:
                 threads = traffic.setdefault(self.mutex, {})  # a queue may have no hash
                 threads.setdefault(_thread.get_ident(), [0, 0])[way] += 1
+            elif state is State.BARRIER and self.n_waiting + 1 == self.parties:
+                last[self] = _thread.get_ident()
             try:
                 return original(self, *args, **kwargs)
             finally:
@@ -181,6 +184,18 @@ class Recorder:
                     noted.append(told(self, began, *here()))
 
         return self.unfinished.knows(wait, "self", "began")
+
+    def _of_queue(self, threads: dict[int, list[int]], way: int) -> str:
+        """What there is to say of those at the other end of a queue, by how often each has taken and put."""
+        if way == _WAYS["get"] and any(map(_puts_back, threads.values())):
+            return RETURNED
+        others = [one for one, counts in list(threads.items()) if counts[1 - way]]
+        return self._called(TAKEN_BY if way == _WAYS["put"] else GIVEN_BY, others)
+
+    def _called(self, word: str, threads: list[int]) -> str:
+        """The word and the name of the one thread; "" where there are several."""
+        name = self.names.get(self.natives.get(threads[0], 0)) if len(threads) == 1 else ""
+        return f"{word}{name}" if name else ""
 
     def _taking(self, original: Callable[..., bool]) -> Callable[..., bool]:
         noted, takers = self.noted, self._takers

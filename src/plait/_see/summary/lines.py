@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from plait._core.trace import ON_CORE, WORDS, Finding, State, Trace
 from plait._see.lines import COMPUTES, Lines
-from plait._see.loops_that_look import spins
+from plait._see.loops_that_look import asks, looks, spins
 from plait._see.summary.serial import ONE_THREAD
 
 _TOLD = 0.1  # of the time of threads
 _LONG = 0.2  # of the time of the trace
 _SEVERAL = 2
+_AGAIN = 5  # times that a loop has slept
 _ALWAYS = 0.9  # of what a thread computes, at one line
 _GROUPS = (
     (WORDS[State.SOCKET], frozenset({State.SOCKET})),
@@ -45,6 +46,18 @@ def tell_lines(
         if place is not None and f"at {place.where}" not in said:
             found.append((seconds, f"{words}: {seconds:.2f} s, {place.share:.0%} of it at {place.where}"))
     return found
+
+
+def wakes(lines: Lines, where: str, times: int) -> str:
+    """Of who sleeps so often in a loop that looks whether it may go on: what would wake it."""
+    known = where in lines.sources and times >= _AGAIN
+    ends = looks(*lines.sources[where]) if known else ""
+    queue = asks(*lines.sources[where]) if known and not ends else ""
+    if queue:
+        return f"; its loop asks again and again whether `{queue}` has something: {queue}.get() waits until it has"
+    if not ends:
+        return ""
+    return f"; its loop {ends}: an Event, a Condition or join() would end each wait as soon as it may"
 
 
 def tell_strangers(trace: Trace, lines: Lines) -> list[Finding]:

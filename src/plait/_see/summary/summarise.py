@@ -10,26 +10,19 @@ from plait._see.forecast import Forecast, forecast
 from plait._see.held import blocked, held
 from plait._see.holding import cure_of, doing, words_of
 from plait._see.lines import Lines
-from plait._see.loops_that_look import asks, looks
 from plait._see.runs import Figures
-from plait._see.summary.lines import spinning_in, tell_lines, tell_spins, tell_strangers
+from plait._see.summary.lines import spinning_in, tell_lines, tell_spins, tell_strangers, wakes
 from plait._see.summary.queues import tell_queues
 from plait._see.summary.runs import SHORT, tell_runs
 from plait._see.summary.serial import tell_serial
+from plait._see.summary.signals import SIGNALS, tell_signals
 from plait._see.summary.tasks import tell_tasks
+from plait._see.summary.waits import in_waits, most_waited_at, seconds_of
 
 _HELD = (State.LOCK, State.SEMAPHORE)
-_SIGNALS = {State.CONDITION: "a condition", State.EVENT: "an event", State.BARRIER: "a barrier"}
-_POOLS = (  # where threads wait for one of a few, and what makes them more
-    (
-        "sqlalchemy/util/queue.py",
-        "SQLAlchemy's pool has too few connections: create_engine(pool_size=..., max_overflow=...)",
-    ),
-    ("psycopg_pool/pool.py", "The pool has too few connections: ConnectionPool(max_size=...)"),
-)
 _TOGETHER = 0.1
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
-_AGAIN = 5  # times that a loop has slept
+_AGAIN = 5  # waits of tasks
 _LOOKS = 10  # at each thread: fewer say nothing
 _LEAST = 0.01  # seconds of what is told of a trace that is so short
 _TASKS = 100  # that wait for one semaphore
@@ -59,7 +52,7 @@ def summarise(
         return ["it was over before anybody had looked at its threads"]
     exact = [
         *others,
-        *_locks(trace, lines, cores),
+        *_locks(trace, lines, cores, services),
         *tell_queues(trace, total, lines, cores),
         *_sleeps(trace, total, lines),
         *tell_runs(trace, runs, cores),
@@ -91,7 +84,7 @@ def summarise(
     graver += _core(sums, total, trace.seconds, trace.facts.get("others", 0.0), cores)
     graver += [*tell_spins(trace, lines, spinning), *tell_serial(trace, runs, lines, cores, services)]
     graver += tell_strangers(trace, lines)
-    found += _sorted(graver) + _sorted(_signals(trace, total, lines))
+    found += _sorted(graver) + _sorted(tell_signals(trace, total, lines, cores))
     found += _sorted(_naps(trace, total, lines, found))
     consumers = frozenset(run.consumer for run in runs if not run.inline)
     return found + _sorted(tell_lines(trace, lines, total, found, consumers))
@@ -165,17 +158,20 @@ def _instead(
 def _together(times: list[dict[State, float]], lanes: tuple[int, ...]) -> float:
     """The share of their time that threads wait for one another: as processes they could not share what they share."""
     each = [times[at] for at in lanes]
-    waits = sum(one.get(state, 0.0) for one in each for state in (*_HELD, State.QUEUE, *_SIGNALS))
+    waits = sum(one.get(state, 0.0) for one in each for state in (*_HELD, State.QUEUE, *SIGNALS))
     return waits / max(1e-9, sum(sum(one.values()) for one in each))
 
 
-def _locks(trace: Trace, lines: Lines, cores: float) -> list[Finding]:
+def _locks(trace: Trace, lines: Lines, cores: float, services: frozenset[int]) -> list[Finding]:
     by_name: dict[str, list[int]] = {}
     for at, wait in enumerate(trace.waits):
         if wait.state in _HELD:
             by_name.setdefault(wait.name, []).append(at)
     found = []
-    for name, places in sorted(by_name.items(), key=lambda item: -_length(trace, item[1]))[:3]:
+    theirs = {name for name, places in by_name.items() if services.issuperset(trace.waits[at].lane for at in places)}
+    for name in theirs:  # for which no thread of the program waits
+        del by_name[name]
+    for name, places in sorted(by_name.items(), key=lambda item: -seconds_of(trace, item[1]))[:3]:
         waits = blocked(trace, [trace.waits[at] for at in places])
         seconds = sum(one.microseconds for one in waits) / 1e6
         if seconds < 0.01 * trace.seconds:
@@ -183,12 +179,10 @@ def _locks(trace: Trace, lines: Lines, cores: float) -> list[Finding]:
         which = len({one.wait.which for one in waits})
         permits = max(one.wait.permits for one in waits)
         text = f"{name}{f', {which} of that name' if which > 1 else ''}"
-        text += (
-            f"{f', {permits} permits' if permits > 1 else ''}: {seconds:.2f} s of waiting {_in_waits(trace, places)}"
-        )
+        text += f"{f', {permits} permits' if permits > 1 else ''}: {seconds:.2f} s of waiting {in_waits(trace, places)}"
         holders, cure = held(waits) if permits == 1 else {}, ""
         if permits > 1:  # it does not go from one thread to the next, as a lock does
-            longest = _line(trace, places, of_holders=True)
+            longest = most_waited_at(trace, places, of_holders=True)
             text += f"; who had one longest was most at {longest}" if longest else ""
             cure = _permits(trace, places, permits, seconds)
         if permits == 0 and len(places) >= _AGAIN:
@@ -203,11 +197,11 @@ def _locks(trace: Trace, lines: Lines, cores: float) -> list[Finding]:
             else:
                 text += f"; {cost:.2f} s of it held by {trace.lanes[lane].name}{f', then at {line}' if line else ''}"
             did = doing(trace, lines, waits)
-            longest = "" if line else _line(trace, places, of_holders=True)
+            longest = "" if line else most_waited_at(trace, places, of_holders=True)
             words = words_of(did) or (f"its holder was mostly at {longest}" if longest else "")
             text += f"; {words}" if words else ""
             cure = cure_of(name, did, trace.seconds, cores)
-        where = _line(trace, places)
+        where = most_waited_at(trace, places)
         found.append((seconds, text + (f"; waited for at {where}" if where else "") + cure))
     return found
 
@@ -221,45 +215,6 @@ def _permits(trace: Trace, places: list[int], permits: int, waited: float) -> st
     many = len({trace.waits[at].lane for at in places} | {trace.waits[at].holder for at in places})
     text = f". If what it guards serves more at once, {max(many, permits + 1)} permits would take about {then:.2f} s "
     return text + f"instead of {trace.seconds:.2f} s"
-
-
-def _signals(trace: Trace, total: float, lines: Lines) -> list[Finding]:
-    """What threads wait for that nobody holds: it comes when others are ready. Last, since it may be meant so."""
-    by_name: dict[tuple[str, State], list[int]] = {}
-    for at, wait in enumerate(trace.waits):
-        if wait.state in _SIGNALS and trace.lanes[wait.lane].kind != "task":
-            by_name.setdefault((wait.name, wait.state), []).append(at)
-    found = []
-    for (name, state), places in by_name.items():
-        seconds = _length(trace, places)
-        if seconds >= 0.1 * total:
-            where = _line(trace, places)
-            text = f"{name}: {seconds:.2f} s of waiting for {_SIGNALS[state]}, {_in_waits(trace, places)}"
-            found.append((seconds, text + (f"; waited for at {where}" if where else "") + _pool(lines, where)))
-    return sorted(found, reverse=True)[:3]
-
-
-def _pool(lines: Lines, where: str) -> str:
-    """What makes more of what a package has too few of."""
-    file = lines.sources.get(where, ("", 0))[0].replace("\\", "/")
-    return next((f". {cure}" for end, cure in _POOLS if file.endswith(end)), "")
-
-
-def _in_waits(trace: Trace, places: list[int]) -> str:
-    """``in 3 waits of 1 thread``."""
-    waiters = {trace.waits[at].lane for at in places}
-    who = "task" if any(trace.lanes[at].kind == "task" for at in waiters) else "thread"
-    return f"in {how_many(len(places), 'wait')} of {how_many(len(waiters), who)}"
-
-
-def _line(trace: Trace, places: list[int], of_holders: bool = False) -> str:
-    """The line at which was waited longest, or at which the holder was while others waited; "" for none."""
-    lengths: dict[str, int] = {}
-    for wait in (trace.waits[at] for at in places):
-        line = wait.held_at if of_holders else wait.where
-        if line:
-            lengths[line] = lengths.get(line, 0) + wait.ended - wait.began
-    return max(lengths, key=lambda one: lengths[one], default="")
 
 
 def _sleeps(trace: Trace, total: float, lines: Lines) -> list[Finding]:
@@ -284,27 +239,15 @@ def _naps(trace: Trace, total: float, lines: Lines, known: list[str]) -> list[Fi
     for at, wait in enumerate(trace.waits):
         if wait.state is State.SLEEP and wait.where and trace.lanes[wait.lane].kind != "task":
             by_line.setdefault(wait.where, []).append(at)
-    found = [(_length(trace, places), where, places) for where, places in by_line.items()]
+    found = [(seconds_of(trace, places), where, places) for where, places in by_line.items()]
     return [
         (
             seconds,
-            f"time.sleep: {seconds:.2f} s, {_in_waits(trace, places)}, at {where}{_looks(lines, where, len(places))}",
+            f"time.sleep: {seconds:.2f} s, {in_waits(trace, places)}, at {where}{wakes(lines, where, len(places))}",
         )
         for seconds, where, places in sorted(found, reverse=True)[:3]
         if seconds >= 0.1 * total and f"at {where}" not in said
     ]
-
-
-def _looks(lines: Lines, where: str, times: int) -> str:
-    """Of who sleeps in a loop that looks whether it may go on: what would wake it."""
-    known = where in lines.sources and times >= _AGAIN
-    ends = looks(*lines.sources[where]) if known else ""
-    queue = asks(*lines.sources[where]) if known and not ends else ""
-    if queue:
-        return f"; its loop asks again and again whether `{queue}` has something: {queue}.get() waits until it has"
-    if not ends:
-        return ""
-    return f"; its loop {ends}: an Event, a Condition or join() would end each wait as soon as it may"
 
 
 def _core(sums: dict[State, float], total: float, seconds: float, others: float, cores: float) -> list[Finding]:
@@ -323,7 +266,3 @@ def _core(sums: dict[State, float], total: float, seconds: float, others: float,
 
 def _cores(count: float, free: str = "") -> str:
     return f"{count:g} {free}core{'' if count == 1 else 's'}"
-
-
-def _length(trace: Trace, places: list[int]) -> float:
-    return sum(trace.waits[at].ended - trace.waits[at].began for at in places) / 1e6
