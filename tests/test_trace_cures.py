@@ -302,6 +302,26 @@ def test_who_spins_is_no_work_for_a_process(tmp_path: Path) -> None:
     assert "processes in place" not in text
 
 
+def test_who_spins_comes_before_the_gil_that_it_waits_for(tmp_path: Path) -> None:
+    """What it waits for the GIL is no loss: nobody needs what it does."""
+    file = tmp_path / "app.py"
+    file.write_text(LOOPS, encoding="utf-8")
+    spins = [(0, PYTHON), (0.5, State.GIL)]
+    one, other = [(0, State.GIL), (0.5, PYTHON), (1.25, State.GIL)], [(0, State.GIL), (1.25, PYTHON)]
+    trace = made({"MainThread": spins, "one": one, "other": other})
+    lines = at(trace, "app.py:2 in main", *["app.py:10 in work"] * 2, sources={"app.py:2 in main": (str(file), 2)})
+    text = said(trace, lines)
+    assert text.index("MainThread looked again and again") < text.index("waits for the GIL")
+    assert "most of it one with 1.25 s" in text or "most of it other with 1.25 s" in text
+
+
+def test_where_cores_are_lacking_it_is_not_said_that_little_could_run_at_once() -> None:
+    """As on a machine that others keep busy."""
+    lanes = {f"t{n}": [(0, PYTHON), (0.6, State.GIL), (0.7, State.CORE)] for n in range(2)}
+    text = said(made(lanes), at(made(lanes), "app.py:3 in f", "app.py:3 in f"))
+    assert "and processes hardly: what they lack more is a free core" in text
+
+
 def test_how_threads_of_an_executor_end_is_no_part_of_their_work() -> None:
     """They are idle while the program's own thread computes, and only wait for the GIL to end."""
     works = [(0, SLEEP), (0.1, State.GIL), (0.3, SLEEP), (0.5, State.IDLE)]

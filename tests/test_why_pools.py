@@ -113,6 +113,37 @@ def test_a_callback_that_waits_in_the_thread_that_hands_out_results(waits: Frame
     assert found.steps[0].place == "app.py:2"
 
 
+ITEMS = """
+import queue, threading
+from multiprocessing.pool import ThreadPool
+{watchdog}
+todo = queue.Queue()
+def source():
+    while (one := todo.get()) is not None: yield one
+todo.put(3)
+with ThreadPool(2) as pool:
+    for one in pool.imap(abs, source()): pass
+"""
+
+
+@EITHER_WAY
+def test_a_pool_whose_items_come_of_its_own_results(tmp_path: Path, watchdog: str) -> None:
+    program = ITEMS.replace("{watchdog}", watchdog)
+    said = said_of(
+        tmp_path, program, "A pool waits for its items, and Thread-4 (_handle_tasks) waits in what gives them"
+    )
+    assert "todo at app.py:8" in said.partition("MainThread")[0], said
+    assert "cure: Let no iterable of a map wait for results of it" in said, said
+
+
+def test_items_that_another_thread_may_give_are_waited_for() -> None:
+    gets = Frame(f"{LIBRARY}/queue.py", 1, "Queue.get", NO_TIMEOUT), OWN, Frame(POOL, 2, "Pool._handle_tasks")
+    main = Thread("MainThread", 1, 1, (Frame(POOL, 1, "ApplyResult.get", NO_TIMEOUT), OWN), busy=False)
+    reads = Thread("reads", 3, 3, (OWN,), busy=False, where="tcp_recvmsg")
+    found = diagnose(Dump(1, (main, Thread("tasks", 2, 2, gets, busy=False), reads)))
+    assert found is None or not found.title.startswith("A pool waits for its items"), found
+
+
 def test_a_callback_that_has_returned_keeps_nobody() -> None:
     main = Thread("MainThread", 1, 1, (Frame(POOL, 1, "ApplyResult.get", NO_TIMEOUT), OWN), busy=False)
     hands_out = Thread("results", 2, 2, (Frame(POOL, 2, "Pool._handle_results"),), busy=False)

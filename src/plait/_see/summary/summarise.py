@@ -79,8 +79,9 @@ def summarise(
         found[1] += f"; threads were idle for {sums[State.IDLE]:.2f} s beside that"
     found += tell_tasks(trace)
     spinning = spinning_in(trace, lines)
-    apart = services | frozenset(spinning) | frozenset(at for at, lane in enumerate(trace.lanes) if _is_ours(lane))
-    graver = [*exact, *_gil(trace, times, sums, total, runs, cores, apart)]
+    spins = frozenset(spinning)
+    apart = services | spins | frozenset(at for at, lane in enumerate(trace.lanes) if _is_ours(lane))
+    graver = [*exact, *_gil(trace, times, sums, total, runs, cores, apart, spins)]
     graver += _core(sums, total, trace.seconds, trace.facts.get("others", 0.0), cores)
     graver += [*tell_spins(trace, lines, spinning), *tell_serial(trace, runs, lines, cores, services)]
     graver += tell_strangers(trace, lines)
@@ -107,11 +108,13 @@ def _gil(
     runs: list[Figures],
     cores: float,
     apart: frozenset[int],
+    spinning: frozenset[int],
 ) -> list[Finding]:
     lost, python = sums[State.GIL], sum(sums[state] for state in WITH_GIL)
     if lost < max(0.1 * (total - sums[State.CORE]), _LITTLE * trace.seconds):
         return []  # on a busy machine, too, of the time that the program had
-    worst = max(range(len(times)), key=lambda lane: times[lane].get(State.GIL, 0.0))
+    kept = lost - sum(times[at].get(State.GIL, 0.0) for at in spinning)  # who only looks loses nothing by that
+    worst = max(range(len(times)), key=lambda lane: times[lane].get(State.GIL, 0.0) * (lane not in spinning))
     text = (
         f"{lost / total:.0%} of thread time waits for the GIL ({lost:.2f} s, most of it {trace.lanes[worst].name} with "
     )
@@ -121,8 +124,8 @@ def _gil(
     workers = frozenset(at for run in mine for at in run.lanes) - consumers
     seen = forecast(trace, workers, consumers, cores, apart)
     if seen is None:
-        return [(lost, text)]
-    return [(lost, f"{text}. More threads will not help{_instead(trace, times, seen, mine, workers, cores)}")]
+        return [(kept, text)]
+    return [(kept, f"{text}. More threads will not help{_instead(trace, times, seen, mine, workers, cores)}")]
 
 
 def _instead(
@@ -146,7 +149,9 @@ def _instead(
         return ""  # which is told of the map
     trace.facts["forecast"] = seen.then
     if seen.then > _GAIN * seen.now:
-        why = "there is one core" if cores <= 1 else "there is little that could run at the same time"
+        lacks = seen.then <= _GAIN * trace.seconds  # which would be shorter with free cores, whoever has the GIL
+        why = "what they lack more is a free core" if lacks else "there is little that could run at the same time"
+        why = "there is one core" if cores <= 1 else why
         return f", and processes hardly: {why}"
     who = 'engine="process"' if of_maps else f"{len(seen.lanes)} processes in place of these threads"
     return (

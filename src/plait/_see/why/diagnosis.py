@@ -19,7 +19,7 @@ from plait._see.why.loops import busy_loop, no_loop, not_woken, task_waits
 from plait._see.why.nobody import nobody
 from plait._see.why.pipes import pipelined
 from plait._see.why.polls import polls
-from plait._see.why.pools import callback_waits, is_taken, loop_ends, pool_out, waits_for_itself
+from plait._see.why.pools import callback_waits, is_taken, items_wait, loop_ends, pool_out, waits_for_itself
 from plait._see.why.quiet import from_outside
 from plait._see.why.server import stops_itself
 from plait._see.why.task_wait import awaits_thread
@@ -39,6 +39,7 @@ def judge(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
         _cycle,
         waits_for_itself,
         callback_waits,
+        items_wait,
         blocked_loop,
         not_woken,
         blocked_hub,

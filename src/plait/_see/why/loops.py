@@ -7,9 +7,9 @@ from plait._see.why.blocked import is_trio
 from plait._see.why.cures import AWAITED, NOBODY, OF_LIBRARY, RANK
 from plait._see.why.dump import Dump
 from plait._see.why.graph import NOT_TOLD, may_go_on, with_held
-from plait._see.why.known import Diagnosis, Known, step
+from plait._see.why.known import Diagnosis, Known, Step, step
 from plait._see.why.leaves import leavers
-from plait._see.why.nobody import NO_GENERATOR, generators
+from plait._see.why.nobody import NO_GENERATOR, called_later, generators
 from plait._see.why.reach import concerns_main
 from plait._see.why.task_wait import awaits_thread, primitive
 
@@ -90,6 +90,7 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
     stands = generators(first) if primitive(first.thread) == "lock" and not cancelled else []
     left = [] if cancelled or stands or first in wanted else leavers(first)
+    later = [] if cancelled or stands or left else _later(first, tasks)
     rest = [known for known in (*waiting, *others, *asleep) if known is not first]
     unseen = not cancelled and not _is_told(first) and bool(threads)  # what the thread does is all there is to say
     return Diagnosis(
@@ -98,12 +99,28 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
         else f"{first.thread.name} waits for what {threads[0].thread.name} does"
         if unseen
         else f"{first.thread.name} waits for {first.wait.what or 'a future'}",
-        (*with_held([first], everybody), *stands, *left, *with_held([*threads, *rest], everybody)),
+        (
+            *with_held([first], everybody),
+            *stands,
+            *left,
+            *with_held([*threads, *rest], everybody),
+            *(one for _, one in later),
+        ),
         "The event loop has nothing to do: each of its tasks waits for a future, a timer or a socket."
         + _wakes(asleep, threads, loop.wait.limited),
-        NO_GENERATOR if stands else _in_words_of(loop, _cure_of_task(first, rest, threads)),
+        NO_GENERATOR
+        if stands
+        else f"Have {later[0][0]} come before that wait, or in another task."
+        if later
+        else _in_words_of(loop, _cure_of_task(first, rest, threads)),
         certain=False,
     )
+
+
+def _later(first: Known, tasks: list[Known]) -> list[tuple[str, Step]]:
+    """What a task would call after its own wait, in the same function, that ends the wait of the first."""
+    what = first.wait.what.partition("(")[0].rpartition(".")[0]
+    return [call for known in tasks for call in called_later(known, what, primitive(first.thread)) if what][:1]
 
 
 def _awaits_one_who_awaits(known: Known, threads: list[Known]) -> bool:

@@ -107,13 +107,17 @@ def _later(known: Known, first: Known) -> list[tuple[str, Step]]:
     """What a thread would call after its own wait, in the same function, that ends the wait of the first."""
     if first.wait.kind == known.wait.kind == "semaphore" and known.wait.what == first.wait.what:
         return []  # it gives back what it will have taken by then
-    name, methods = first.wait.what.rpartition(".")[2], _ENDED_BY.get(first.wait.kind, ())
-    found = [
-        (frame, one)
-        for frame in known.thread.frames
-        if is_own(frame)
-        for one in source.called_later(frame.file, frame.line, name, methods)
-    ]
+    return called_later(known, first.wait.what, first.wait.kind)
+
+
+def called_later(known: Known, what: str, kind: str) -> list[tuple[str, Step]]:
+    """What is called further down in the functions that it is in, and would end a wait of that kind for that."""
+    name, methods = what.rpartition(".")[2], _ENDED_BY.get(kind, ())
+    found = []
+    for inner, frame in zip((None, *known.thread.frames), known.thread.frames, strict=False):
+        leaves = inner is not None and inner.name in ("__exit__", "__aexit__")
+        line = source.left_at(frame.file, frame.line) if leaves else frame.line
+        found += [(frame, one) for one in source.called_later(frame.file, line, name, methods) if is_own(frame)]
     does = "would end that wait, but only afterwards,"
     return [
         (one.expression, Step(known.thread.name, does, at.place, source.text(at.file, at.line)))

@@ -50,10 +50,33 @@ def callback_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
 
 
+def items_wait(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
+    """The iterable over which a pool of `multiprocessing` goes waits, in the thread that takes the items from it."""
+    kinds = (*FOR_EVER, *RESULTS)
+    for known in everybody:
+        takes = any(frame.is_of(*_TAKES) for frame in known.thread.frames)
+        if not takes or known.wait.frame is None or known.wait.kind not in kinds or known.wait.limited:
+            continue
+        others = [one for one in everybody if one is not known and one.wait.kind not in NOT_TOLD]
+        if any(may_go_on(dump, one) for one in others):  # who may be the one that gives it something
+            return None
+        return Diagnosis(
+            f"A pool waits for its items, and {known.thread.name} waits in what gives them",
+            (step(known), *map(step, others)),
+            f"{known.thread.name} takes the items of a map from its iterable and hands them to the workers, which have "
+            "nothing to do: no result comes before the iterable goes on, and all who could end that wait, wait, too.",
+            "Let no iterable of a map wait for results of it: where results make new items, give each to the pool by "
+            "apply_async() or submit(), and count those that are open.",
+            certain=not dump.missing,
+        )
+    return None
+
+
 def _hands_out(known: Known) -> bool:
     return any(frame.is_of(*each) for frame in known.thread.frames for each in _SERVE)
 
 
+_TAKES = ("multiprocessing/pool.py", "_handle_tasks")
 _SERVE = (("multiprocessing/pool.py", "_handle_results"), ("concurrent/futures/process.py", "run"))
 
 

@@ -278,6 +278,14 @@ def called_later(file: str, line: int, name: str, methods: tuple[str, ...]) -> t
     return tuple(sorted(there, key=lambda one: one.line))
 
 
+@_remembered
+def left_at(file: str, line: int) -> int:
+    """The last line of the `with` of whose head a line is: who is on its way out of that has all of it behind."""
+    blocks = [node for node in nodes_of(file) if isinstance(node, ast.With | ast.AsyncWith)]
+    there = [node for node in blocks if node.lineno <= line <= (node.items[-1].context_expr.end_lineno or 0)]
+    return max((node.end_lineno or line for node in there), default=line)
+
+
 def _last_name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
