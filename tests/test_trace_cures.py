@@ -162,6 +162,22 @@ def test_a_task_that_awaits_by_turns() -> None:
     assert "8 at a time would take about 0.30 s instead of 2.00 s" in text
 
 
+def test_a_task_that_awaits_by_turns_at_several_lines() -> None:
+    """As the stages of a pipeline of asynchronous generators; what is awaited once, before the loop, is not of it."""
+    trace = made({"main (Task-1)": [(0, SLEEP)]}, "task")
+    trace.lanes.append(Lane("MainThread", "thread", 1, 9))
+    trace.lanes[1].add(0, PYTHON)
+    tenth = SECOND // 10
+    for n in range(20):
+        lines = [("app.py:4 in fetched", n, 0.4), ("app.py:9 in enriched", n + 0.4, 0.6)] if n else [("app.py:2", 0, 1)]
+        for where, began, lasts in lines:
+            moments = int(began * tenth), int((began + lasts) * tenth)
+            trace.waits.append(Wait(0, *moments, SLEEP, "sleep", where))
+    text = said(trace, Lines(trace))
+    assert "main (Task-1) awaited 38 times, most at app.py:9 in enriched, one after the other" in text
+    assert "8 at a time would take about 0.40 s instead of 2.00 s" in text
+
+
 def locked(state: State) -> Trace:
     """Two threads that have a lock by turns, for a tenth of a second each."""
     turns: dict[str, list[tuple[float, State]]] = {"a": [], "b": []}
@@ -216,6 +232,19 @@ def test_more_permits() -> None:
         for at in (1, 2, 3)
     ]
     assert "4 permits would take about 0.80 s instead of 2.00 s" in said(trace, Lines(trace))
+
+
+@pytest.mark.parametrize(("works", "then"), [(SLEEP, "1.50"), (PYTHON, "")])
+def test_more_permits_end_no_sooner_than_who_works_longest_nor_than_all_compute(works: State, then: str) -> None:
+    waits = [(0, State.SEMAPHORE), (0.5, works)]
+    trace = made({"a": [(0, works)], "b": waits, "c": waits, "d": waits})
+    trace.waits = [
+        Wait(at, 0, SECOND // 2, State.SEMAPHORE, "slots (app.py:1)", "app.py:3 in get", 0, permits=1 + (at > 0))
+        for at in (1, 2, 3)
+    ]
+    trace.lanes[0].add(SECOND, State.ABSENT)
+    text = said(trace, Lines(trace))
+    assert (f"4 permits would take about {then} s instead of 2.00 s" in text) if then else "permits would" not in text
 
 
 def test_the_one_thread_that_takes_from_a_full_queue() -> None:

@@ -165,12 +165,13 @@ def test_a_semaphore_of_asyncio() -> None:
             await asyncio.sleep(0.02)
 
     async def main() -> None:
-        slots = asyncio.Semaphore(1)
-        await asyncio.gather(work(slots), work(slots))
+        slots = asyncio.BoundedSemaphore(2)
+        await asyncio.gather(*(work(slots) for _ in range(3)))
 
     with plait.trace() as trace:
         asyncio.run(main())
-    assert [wait.name for wait in trace.waits if wait.state is State.SEMAPHORE] == ["slots (asyncio.Semaphore)"]
+    (wait,) = (wait for wait in trace.waits if wait.state is State.SEMAPHORE)
+    assert (wait.name, wait.permits) == ("slots (asyncio.BoundedSemaphore)", 2)
 
 
 def test_semaphores_are_as_they_were_afterwards() -> None:

@@ -49,7 +49,7 @@ def add_tasks(trace: Trace, steps: Iterable[Step], names: dict[int, str], origin
                 holder, known = lanes.get(step.holder, -1), locks.setdefault(step.awaits, {})
                 held = holder, "", holder, known.setdefault(step.lock, len(known))
                 wait = Wait(number, ended, ready, step.after, step.awaits, step.where, *held)
-                trace.waits.append(wait._replace(permits=0) if step.after is State.SEMAPHORE else wait)
+                trace.waits.append(wait._replace(permits=step.permits) if step.after is State.SEMAPHORE else wait)
     _let_go(trace, frozenset(lanes.values()))
     trace.waits.sort(key=lambda wait: wait.began)
 

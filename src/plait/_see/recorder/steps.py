@@ -30,7 +30,7 @@ class Step(NamedTuple):
 
     `ready` is since when it could have begun; `after` is what the task awaits from then on, ABSENT when it has ended;
     `awaits` says that in words, `where` the line that awaits, `holder` the task that has the lock it awaits, or 0, and
-    `lock` tells that from others of the same name.
+    `lock` tells that from others of the same name; `permits` is how many a semaphore has, 0 where nobody knows.
     """
 
     task: int
@@ -43,6 +43,7 @@ class Step(NamedTuple):
     where: str
     holder: int = 0
     lock: int = 0
+    permits: int = 0
 
 
 class Blocked(NamedTuple):

@@ -14,6 +14,7 @@ import functools
 import os
 import time
 import weakref
+from collections.abc import Callable
 from typing import Any, Literal
 
 from plait._core.awaits import awaited_frames
@@ -50,6 +51,7 @@ class TaskRecorder:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self._owners: weakref.WeakKeyDictionary[asyncio.Lock, int] = weakref.WeakKeyDictionary()
+        self._permits: weakref.WeakKeyDictionary[asyncio.Semaphore, int] = weakref.WeakKeyDictionary()
         self.strange: set[str] = set()  # loops whose steps are not seen, by their class
         self._due: dict[int, int] = {}  # thread: when the timer was due that it runs
         self._ahead = now() - time.monotonic_ns() // 1000  # of our clock, before that of loops
@@ -79,6 +81,7 @@ class TaskRecorder:
                 if task is not None:
                     self._note(task, name, min(began, getattr(handle, "since", began)), began, ended)
 
+        self._replaced.put(asyncio.Semaphore, "__init__", self._counting(asyncio.Semaphore.__init__))
         acquire = asyncio.Lock.acquire
 
         @functools.wraps(acquire)
@@ -105,6 +108,17 @@ class TaskRecorder:
         self._replaced.put(_HANDLE, "_run", step)
         self._replaced.put(asyncio.events, "Handle", _dated(self._due))
 
+    def _counting(self, original: Callable[..., None]) -> Callable[..., None]:
+        """`Semaphore.__init__` that keeps how many permits there are: a semaphore only knows how many are left."""
+        permits = self._permits
+
+        @functools.wraps(original)
+        def init(semaphore: asyncio.Semaphore, value: int = 1) -> None:
+            original(semaphore, value)
+            permits[semaphore] = value
+
+        return init
+
     def _telling(self, original: Any) -> Any:
         """`Runner.run` that says of a loop in C which one it is, and has it asked when it blocks."""
 
@@ -128,13 +142,15 @@ class TaskRecorder:
         self._replaced.put_back()
 
     def _note(self, task: asyncio.Task[Any], name: str, ready: int, began: int, ended: int) -> None:
-        number, lock = self._steps.number(task, name), None
+        number, thing = self._steps.number(task, name), None
         if task.done():
             self._steps.forget(task)
             after, awaits, where = State.ABSENT, "", ""
         else:
-            after, awaits, where, lock = _awaited(task)
-        held = (0, 0) if lock is None else (self._owners.get(lock, 0), id(lock))
+            after, awaits, where, thing = _awaited(task)
+        held = (0, 0) if not isinstance(thing, asyncio.Lock) else (self._owners.get(thing, 0), id(thing))
+        if isinstance(thing, asyncio.Semaphore):
+            held = (0, id(thing), self._permits.get(thing, 0))
         step = Step(number, _thread.get_native_id(), ready, began, ended, after, awaits, where, *held)
         self._steps.steps.append(step)
 
@@ -159,8 +175,8 @@ def _name_of(task: asyncio.Task[Any]) -> str:
     return f"{function} ({name})" if function and name.startswith(("Task-", "plait-async-")) else name
 
 
-def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | None]:
-    """What a task waits for: its state, in words, the line of the program that awaits it, and a lock that it is."""
+def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, object]:
+    """What a task waits for: its state, in words, the line of the program that awaits it, and a lock or the like."""
     own, first, frame, inner, whole = None, None, None, None, None
     for inner in awaited_frames(task.get_coro()):
         if inner.f_code.co_filename.startswith(_LIBRARY):
@@ -177,5 +193,5 @@ def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, asyncio.Lock | N
     state = _KNOWN.get(name, State.FUTURE)
     thing = thing_of(state, inner)
     if thing is not None:
-        return state, called(thing, frame), where, thing if isinstance(thing, asyncio.Lock) else None
+        return state, called(thing, frame), where, thing
     return state, name if name in _KNOWN else "a future", where, None

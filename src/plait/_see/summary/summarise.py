@@ -16,6 +16,7 @@ from plait._see.summary.queues import tell_queues
 from plait._see.summary.runs import SHORT, tell_runs
 from plait._see.summary.serial import tell_serial
 from plait._see.summary.signals import SIGNALS, tell_signals
+from plait._see.summary.slower import least_seconds
 from plait._see.summary.tasks import tell_tasks
 from plait._see.summary.waits import in_waits, most_waited_at, seconds_of
 
@@ -189,7 +190,7 @@ def _locks(trace: Trace, lines: Lines, cores: float, services: frozenset[int]) -
         if permits > 1:  # it does not go from one thread to the next, as a lock does
             longest = most_waited_at(trace, places, of_holders=True)
             text += f"; who had one longest was most at {longest}" if longest else ""
-            cure = _permits(trace, places, permits, seconds)
+            cure = _permits(trace, places, permits, seconds, cores)
         if permits == 0 and len(places) >= _AGAIN:
             cure = ". More permits let more tasks go on at once, if what it guards serves more"
             cure += "; plait.map(..., workers=N) needs no task for each item" if len(places) >= _TASKS else ""
@@ -211,13 +212,17 @@ def _locks(trace: Trace, lines: Lines, cores: float, services: frozenset[int]) -
     return found
 
 
-def _permits(trace: Trace, places: list[int], permits: int, waited: float) -> str:
+def _permits(trace: Trace, places: list[int], permits: int, waited: float, cores: float) -> str:
     """What more of them would make of it: as many as there are threads or tasks that want one."""
     wanted = permits + waited / trace.seconds  # on average
-    then = trace.seconds * permits / wanted
+    waits: dict[int, float] = {}
+    for wait in (trace.waits[at] for at in places):
+        waits[wait.lane] = waits.get(wait.lane, 0.0) + (wait.ended - wait.began) / 1e6
+    longest = max(sum(trace.times(at).values()) - spent for at, spent in waits.items())  # without these waits
+    then = max(trace.seconds * permits / wanted, longest, least_seconds(trace, cores))
     if then > _GAIN * trace.seconds:
         return ""
-    many = len({trace.waits[at].lane for at in places} | {trace.waits[at].holder for at in places})
+    many = len(waits.keys() | {trace.waits[at].holder for at in places} - {-1})
     text = f". If what it guards serves more at once, {max(many, permits + 1)} permits would take about {then:.2f} s "
     return text + f"instead of {trace.seconds:.2f} s"
 

@@ -125,7 +125,11 @@ def _by_turns(trace: Trace, lanes: list[int]) -> list[str]:
         return []
     if others > _TOLD * trace.seconds and not _each_alone(trace, lanes, at, where):
         return []
-    then = trace.seconds - seconds + max(in_rounds(seconds, len(lengths), _AT_ONCE), max(lengths) / 1e6)
-    text = f"{trace.lanes[at].name} awaited {len(lengths)} times at {where}, one after the other. If none needs the "
+    turns = len(lengths)  # a loop may await at several lines
+    mine = [own for key, own in places.items() if key[0] == at and _MOSTLY * turns <= len(own) <= turns / _MOSTLY]
+    seconds, longest = (sum(map(each, mine)) / 1e6 for each in (sum, max))
+    then = trace.seconds - seconds + max(in_rounds(seconds, turns, _AT_ONCE), longest)
+    text = f"{trace.lanes[at].name} awaited {sum(map(len, mine))} times{', most' if len(mine) > 1 else ''} at {where}, "
+    text += "one after the other. If none needs the "
     text += "result of the one before, plait.map, a TaskGroup or asyncio.gather let them wait at once: "
     return [f"{text}{_AT_ONCE} at a time would take about {then:.2f} s instead of {trace.seconds:.2f} s"]
