@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ from plait._core.trace import Lane, State, Trace, Wait
 from plait._see.lines import Lines
 from plait._see.loops_that_look import asks, looks
 from plait._see.recorder.lines import Look
-from plait._see.recorder.waits import GIVEN_BY, LAST, RETURNED
+from plait._see.recorder.waits import GIVEN_BY, LAST, RETURNED, TAKEN_BY
 from plait._see.summary.queues import tell_queues
 from plait._see.summary.signals import tell_signals
 from plait._see.summary.summarise import summarise
@@ -84,6 +85,23 @@ def test_who_puts_and_waits_itself_is_not_slower() -> None:
     assert text.endswith("whoever puts into it is slower")
 
 
+@pytest.mark.parametrize(("brief", "mutual"), [(True, True), (False, True), (True, False)])
+def test_who_hands_over_one_small_item_at_a_time(brief: bool, mutual: bool) -> None:
+    """Of two that wait for one another neither is the slower one."""
+    trace = made({"gives": "QS" * 5, "takes": "SQ" * 5})
+    trace.lanes[0].states[:], trace.lanes[1].states[:] = bytes([State.QUEUE] * 10), bytes([State.QUEUE] * 10)
+    step = 500 if brief else 5000
+    for began in range(0, SECOND, 2 * step):
+        for lane, name in ((0, f"Queue.put{TAKEN_BY}takes"), (1, f"Queue.get{GIVEN_BY * mutual}{'gives' * mutual}")):
+            wait = Wait(lane, began + lane * step, began + (lane + 1) * step, State.QUEUE, name, f"app.py:{lane} in f")
+            trace.waits.append(wait)
+    told = [text for _, text in tell_queues(trace, 2.0, Lines(trace), 2)]
+    one = (
+        "gives and takes waited 2,000 times for one another at a queue, 500 µs each, most at app.py:0 in f and app.py:1"
+    )
+    assert [text.startswith(one) for text in told] == ([True] if brief and mutual else [False, False])
+
+
 @pytest.mark.parametrize(("works", "gain"), [("S", True), ("P", False)])
 def test_what_it_would_take_with_one_for_each(works: str, gain: bool) -> None:
     """Four threads share what one at a time can have, and need it for a quarter of the time each."""
@@ -123,6 +141,55 @@ def test_of_several_threads_of_one_name_nobody_knows_which_came_last() -> None:
     trace.lanes.append(Lane("last", "thread", 1, 9))
     ((_, text),) = tell_signals(trace, 2.0, seen(trace, 1), 2)
     assert text.endswith("waited for at app.py:0 in first")
+
+
+@pytest.mark.parametrize(("microseconds", "told"), [(4000, False), (6000, True)])
+def test_what_would_be_told_as_nothing_is_not_told(microseconds: int, told: bool) -> None:
+    trace = made({"a": "S" * 10, "b": "S" * 10})
+    trace.microseconds = SECOND // 4
+    trace.lanes[0].add(0, State.LOCK)
+    trace.lanes[0].moments, trace.lanes[0].states = trace.lanes[0].moments[:1], bytearray([State.LOCK])
+    trace.waits.append(Wait(0, 0, microseconds, State.LOCK, "lock (app.py:1)", "app.py:2 in f", 1))
+    assert any(text.startswith("lock (app.py:1)") for text in summarise(trace, [], [], 2)) is told
+
+
+@pytest.mark.parametrize(("free", "told"), [(0.0, True), (1.0, False)])
+def test_a_lock_around_what_the_gil_lets_one_do_at_a_time(free: float, told: bool) -> None:
+    trace = made({"a": "PL" * 5, "b": "LP" * 5})
+    trace.facts["free"] = free
+    for tenth in range(10):
+        trace.waits.append(
+            Wait(tenth % 2 == 0, tenth * TENTH, (tenth + 1) * TENTH, State.LOCK, "lock", "app.py:2 in f", tenth % 2)
+        )
+    (text,) = (one for one in summarise(trace, [], [], 2) if one.startswith("lock: "))
+    assert (
+        text.endswith(
+            "The GIL lets one thread at a time run Python without that lock, too; processes run it side by side"
+        )
+        is told
+    )
+
+
+def test_a_task_that_sleeps_and_looks_is_told_what_would_wake_it() -> None:
+    class Job:
+        done = False
+
+    async def work(job: Job) -> None:
+        await asyncio.sleep(0.01)
+        job.done = True
+
+    async def main() -> None:
+        for _ in range(6):
+            job = Job()
+            task = asyncio.create_task(work(job))
+            while not job.done:
+                await asyncio.sleep(0.02)
+            await task
+
+    with plait.trace() as trace:
+        asyncio.run(main())
+    (text,) = (one for one in trace.summary if one.startswith("sleep in a loop: "))
+    assert "; its loop goes on while `not job.done`: an Event" in text
 
 
 def test_a_lock_for_which_only_the_library_waits_is_not_told() -> None:

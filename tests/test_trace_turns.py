@@ -258,7 +258,7 @@ def test_what_a_task_awaits_that_is_made_of_others() -> None:
         tasks = [asyncio.create_task(meet(asyncio.Barrier(2))), asyncio.create_task(finish(items))]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        found = [_awaited(task)[:2] for task in tasks]
+        found = [_awaited(task, {})[:2] for task in tasks]
         for task in tasks:
             task.cancel()
         return found

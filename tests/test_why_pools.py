@@ -136,6 +136,24 @@ def test_a_pool_whose_items_come_of_its_own_results(tmp_path: Path, watchdog: st
     assert "cure: Let no iterable of a map wait for results of it" in said, said
 
 
+AWAITS = """
+{watchdog}
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+ready = threading.Event()
+def work(): ready.wait()
+pool = ThreadPoolExecutor(2)
+wait([pool.submit(work)])
+"""
+
+
+@EITHER_WAY
+def test_who_runs_the_call_comes_before_who_waits_for_its_result(tmp_path: Path, watchdog: str) -> None:
+    said = said_of(tmp_path, AWAITS.replace("{watchdog}", watchdog), "Nobody sets ready\n", ("waits for futures",))
+    assert said.index("waits until ready is set at app.py:7") < said.index("waits for futures at app.py:9"), said
+    assert "there is none" not in said
+
+
 def test_items_that_another_thread_may_give_are_waited_for() -> None:
     gets = Frame(f"{LIBRARY}/queue.py", 1, "Queue.get", NO_TIMEOUT), OWN, Frame(POOL, 2, "Pool._handle_tasks")
     main = Thread("MainThread", 1, 1, (Frame(POOL, 1, "ApplyResult.get", NO_TIMEOUT), OWN), busy=False)

@@ -381,6 +381,41 @@ def test_only_what_a_line_takes_is_had_by_who_has_entered_it(tmp_path: Path, res
     assert why_source.awaits_to_take(str(file), 2) == takes
 
 
+NESTED = """
+import asyncio
+{watchdog}
+slots = asyncio.Semaphore(2)
+async def walk(depth):
+    async with slots:
+        await asyncio.sleep(0)
+        if depth: await asyncio.gather(walk(depth - 1), walk(depth - 1))
+asyncio.run(walk(3))
+"""
+KEEPS = """
+import asyncio
+{watchdog}
+async def take(lock, items):
+    async with lock: await items.get()
+async def give(lock, items):
+    async with lock: await items.put(1)
+async def main():
+    lock, items = asyncio.Lock(), asyncio.Queue()
+    await asyncio.gather(take(lock, items), give(lock, items))
+asyncio.run(main())
+"""
+
+
+@EITHER_WAY
+@pytest.mark.parametrize(
+    ("program", "line"), [(NESTED, "has slots, taken at app.py:7"), (KEEPS, "has lock, taken at app.py:6")]
+)
+def test_who_keeps_what_others_need_is_to_let_it_go(tmp_path: Path, watchdog: str, program: str, line: str) -> None:
+    """Also where it is a semaphore, and where another one would end the wait if it had that."""
+    said = said_of(tmp_path, program.replace("{watchdog}", watchdog), "Task-", ("cure: Keep nothing that others",))
+    assert line in said.partition("cure:")[0], said
+    assert "afterwards" not in said, said
+
+
 CHANNEL = """
 import asyncio
 {watchdog}

@@ -92,7 +92,7 @@ def turns(waits: Sequence[Blocked]) -> Iterator[Turn]:
         last, lane = one.until, wait.lane
 
 
-def cure_of(name: str, done: Doing, seconds: float, cores: float) -> str:
+def cure_of(name: str, done: Doing, seconds: float, cores: float, *, free_threaded: bool = False) -> str:
     """What would let others wait less for a lock, with a forecast for a trace of so many seconds; or ""."""
     if _LOGGING in name:
         return ". A logging.handlers.QueueHandler leaves what is slow there to a thread of its own"
@@ -111,6 +111,8 @@ def cure_of(name: str, done: Doing, seconds: float, cores: float) -> str:
             "If each thread can have its own of what the lock guards, it would take",
             f" on {cores:g} free cores",
         )
+    elif mostly is State.PYTHON and not free_threaded and done.seconds[mostly] > _MOSTLY * now:
+        return ". The GIL lets one thread at a time run Python without that lock, too; processes run it side by side"
     else:
         return ""
     return f". {text} about {then:.2f} s instead of {now:.2f} s{free}" if then < _GAIN * now else ""

@@ -78,8 +78,10 @@ def is_bare(loop: ast.While) -> bool:
 def _does_nothing(node: ast.stmt) -> bool:
     if isinstance(node, ast.If):
         return not node.orelse and all(isinstance(one, _ENDS) or _does_nothing(one) for one in node.body)
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        return _called(node.value) in ("sleep", "sched_yield")
+    called = node.value if isinstance(node, ast.Expr) else None
+    called = called.value if isinstance(called, ast.Await) else called
+    if isinstance(called, ast.Call):
+        return _called(called) in ("sleep", "sched_yield")
     return isinstance(node, ast.Pass | ast.Continue) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     )

@@ -133,7 +133,7 @@ class Recorded:
         seen, origin = self._seen, self._origin
         cores = min(available_cores().count, cpu_quota() or sys.maxsize)
         runs = runs_of(trace, zip(self._own.batches, at, strict=True), seen.transfer.sums(), origin)
-        lines = Lines(trace, list(seen.lines.looks), origin, seen.lines.sources, self._imports)
+        lines = Lines(trace, list(seen.lines.looks), origin, seen.steps.sources | seen.lines.sources, self._imports)
         short = short_calls(trace, self._done)
         processes = max(len(self._samples.processes), len(seen.processes.births))
         blocked = blocked_words(trace, self._blocked, self._steps, origin)

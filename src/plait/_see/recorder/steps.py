@@ -83,6 +83,7 @@ class Steps:
         self.steps: deque[Step] = deque(maxlen=_KEPT)
         self.names: dict[int, str] = {}
         self.blocked: deque[Blocked] = deque(maxlen=10_000)
+        self.sources: dict[str, tuple[str, int]] = {}  # the file and the number of lines that await
         self.library: tuple[str, ...] = ()
         self._numbers: dict[int, tuple[object, int]] = {}
         self._running: dict[int, tuple[int, CodeType]] = {}  # thread: began, and what is below the step in its stack

@@ -147,10 +147,10 @@ class TaskRecorder:
             self._steps.forget(task)
             after, awaits, where = State.ABSENT, "", ""
         else:
-            after, awaits, where, thing = _awaited(task)
-        held = (0, 0) if not isinstance(thing, asyncio.Lock) else (self._owners.get(thing, 0), id(thing))
-        if isinstance(thing, asyncio.Semaphore):
-            held = (0, id(thing), self._permits.get(thing, 0))
+            after, awaits, where, thing = _awaited(task, self._steps.sources)
+        owner = self._owners.get(thing, 0) if isinstance(thing, asyncio.Lock) else 0
+        permits = self._permits.get(thing, 0) if isinstance(thing, asyncio.Semaphore) else 0
+        held = owner, id(thing) if isinstance(thing, asyncio.Lock | asyncio.Semaphore) else 0, permits
         step = Step(number, _thread.get_native_id(), ready, began, ended, after, awaits, where, *held)
         self._steps.steps.append(step)
 
@@ -175,8 +175,11 @@ def _name_of(task: asyncio.Task[Any]) -> str:
     return f"{function} ({name})" if function and name.startswith(("Task-", "plait-async-")) else name
 
 
-def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, object]:
-    """What a task waits for: its state, in words, the line of the program that awaits it, and a lock or the like."""
+def _awaited(task: asyncio.Task[Any], sources: dict[str, tuple[str, int]]) -> tuple[State, str, str, object]:
+    """What a task waits for: its state, in words, the line of the program that awaits it, and a lock or the like.
+
+    Where that line is goes into `sources`.
+    """
     own, first, frame, inner, whole = None, None, None, None, None
     for inner in awaited_frames(task.get_coro()):
         if inner.f_code.co_filename.startswith(_LIBRARY):
@@ -186,6 +189,8 @@ def _awaited(task: asyncio.Task[Any]) -> tuple[State, str, str, object]:
             first, frame = first or inner, inner
             own = own if is_installed(inner) else inner
     where = both(own or first, frame)  # of a package's own task, what it has begun with
+    if frame is not None and where not in sources:
+        sources[where] = frame.f_code.co_filename, frame.f_lineno or 0
     inner = whole or inner
     name = inner.f_code.co_qualname if inner is not None else ""
     if getattr(task, "_fut_waiter", None) is None:

@@ -9,7 +9,7 @@ from plait._core.trace import ON_CORE, Finding, State, Trace, active
 from plait._see.lines import Lines
 from plait._see.recorder.waits import GIVEN_BY, RETURNED, TAKEN_BY
 from plait._see.summary.slower import lanes_called, least_seconds, named_after, own_seconds, slower
-from plait._see.summary.waits import most_waited_at
+from plait._see.summary.waits import most_waited_at, seconds_of
 
 _ROOM, _ITEM, _LENT = ".put", ".get", f".get{RETURNED}"
 _QUEUES = (
@@ -28,12 +28,17 @@ _MOSTLY = 0.5
 _ONE = 1.1  # threads at a time
 _GAIN = 0.8  # of the time as it was: a forecast above is no gain
 _SEVERAL = 2
+_OFTEN = 200  # waits of two threads for one another
+_BRIEF = 0.001  # seconds of one of those
 
 
 def tell_queues(trace: Trace, total: float, lines: Lines, cores: float) -> list[Finding]:
     """Who waits for room in a queue, or for items: the others are slower."""
     waits = _at_queues(trace)
-    found, apart = _answers(trace, [at for at, known in waits if known == _ITEM])
+    puts, gets = ([at for at, known in waits if known == method] for method in (_ROOM, _ITEM))
+    found, apart = _answers(trace, gets)
+    handed, pairs = _handed_over(trace, puts, gets)
+    found, apart = [*found, *handed], apart | pairs
     for method, lacks, why in _QUEUES:
         places = [at for at, known in waits if known == method and trace.waits[at].lane not in apart]
         seconds = _waiting(trace, places)
@@ -118,6 +123,27 @@ def _answers(trace: Trace, places: Sequence[int]) -> tuple[list[Finding], frozen
             text += f", which would take about {then:.2f} s instead of {trace.seconds:.2f} s"
         found.append((seconds, text))
         apart |= {asker, *answering}
+    return found, frozenset(apart)
+
+
+def _handed_over(trace: Trace, puts: Sequence[int], gets: Sequence[int]) -> tuple[list[Finding], frozenset[int]]:
+    """Two threads that wait for one another, briefly and often: one for room, the other for an item; and those two."""
+    found, apart = [], set[int]()
+    for giver in dict.fromkeys(trace.waits[at].lane for at in puts):
+        mine = [at for at in puts if trace.waits[at].lane == giver]
+        takers = lanes_called(trace, named_after(trace, mine, TAKEN_BY))
+        theirs = [at for at in gets if [trace.waits[at].lane] == takers]
+        name, both = trace.lanes[giver].name, (mine, theirs)
+        if {*named_after(trace, theirs, GIVEN_BY)} != {name}:
+            continue
+        many, each = len(mine) + len(theirs), seconds_of(trace, mine + theirs) / len(mine + theirs)
+        if many < _OFTEN or each > _BRIEF or any(_waiting(trace, one) < _WORTH * trace.seconds for one in both):
+            continue
+        text = f"{name} and {trace.lanes[takers[0]].name} waited {many:,} times for one another at a queue, "
+        text += f"{each * 1e6:.0f} µs each, most at {most_waited_at(trace, mine)} and {most_waited_at(trace, theirs)}: "
+        text += "an item is too little for its way. Put a list of many at once, and give the queue room for more"
+        found.append((sum(_waiting(trace, one) for one in both), text))
+        apart |= {giver, *takers}
     return found, frozenset(apart)
 
 

@@ -25,6 +25,7 @@ _TOGETHER = 0.1
 _GAIN = 0.85  # of the time as it was: a forecast above is no gain
 _AGAIN = 5  # waits of tasks
 _LOOKS = 10  # at each thread: fewer say nothing
+_SOME = 0.005  # seconds: what is less is 0.00 in a sentence
 _LEAST = 0.01  # seconds of what is told of a trace that is so short
 _TASKS = 100  # that wait for one semaphore
 _CROWD = 5  # holders of which none had a lock for most of the time
@@ -62,7 +63,7 @@ def summarise(
     if 0 < looks < _LOOKS or (not looks and trace.seconds < _LEAST):
         seen = how_many(round(looks), "look")
         short = f"it was too short to say where the time went: {trace.seconds * 1000:.1f} ms, in {seen}"
-        return [short, *tell_tasks(trace), *_sorted(one for one in exact if one[0] >= _LEAST)]
+        return [short, *tell_tasks(trace, lines), *_sorted(one for one in exact if one[0] >= _LEAST)]
     sums = {state: sum(one.get(state, 0.0) for one in times) for state in State}
     busy = sum(sums[state] for state in ON_CORE)
     average = min(busy / trace.seconds, cores)
@@ -78,7 +79,7 @@ def summarise(
         found[1] += f", and {children:.2f} with child processes that have ended"
     if sums[State.IDLE] >= _TOGETHER * trace.seconds:
         found[1] += f"; threads were idle for {sums[State.IDLE]:.2f} s beside that"
-    found += tell_tasks(trace)
+    found += tell_tasks(trace, lines)
     spinning = spinning_in(trace, lines)
     spins = frozenset(spinning)
     apart = services | spins | frozenset(at for at, lane in enumerate(trace.lanes) if _is_ours(lane))
@@ -180,7 +181,7 @@ def _locks(trace: Trace, lines: Lines, cores: float, services: frozenset[int]) -
     for name, places in sorted(by_name.items(), key=lambda item: -seconds_of(trace, item[1]))[:3]:
         waits = blocked(trace, [trace.waits[at] for at in places])
         seconds = sum(one.microseconds for one in waits) / 1e6
-        if seconds < 0.01 * trace.seconds:
+        if seconds < max(0.01 * trace.seconds, _SOME):
             continue
         which = len({one.wait.which for one in waits})
         permits = max(one.wait.permits for one in waits)
@@ -206,7 +207,7 @@ def _locks(trace: Trace, lines: Lines, cores: float, services: frozenset[int]) -
             longest = "" if line else most_waited_at(trace, places, of_holders=True)
             words = words_of(did) or (f"its holder was mostly at {longest}" if longest else "")
             text += f"; {words}" if words else ""
-            cure = cure_of(name, did, trace.seconds, cores)
+            cure = cure_of(name, did, trace.seconds, cores, free_threaded=bool(trace.facts.get("free")))
         where = most_waited_at(trace, places)
         found.append((seconds, text + (f"; waited for at {where}" if where else "") + cure))
     return found

@@ -6,8 +6,11 @@ from itertools import pairwise
 
 from plait._core.how_many import how_many
 from plait._core.trace import WORDS, State, Trace, Wait
+from plait._see.lines import Lines
 from plait._see.queueing import in_rounds
+from plait._see.summary.lines import wakes
 from plait._see.summary.memory import at_once
+from plait._see.summary.waits import in_waits, seconds_of
 
 _TOLD, _PLACES = 0.1, 3  # of the time of tasks, and how many lines at which they wait
 _LEAST = 0.01  # seconds of what is told of a trace that is so short
@@ -35,7 +38,7 @@ _FEW = (  # functions of packages in which tasks wait for one of a few, and what
 )
 
 
-def tell_tasks(trace: Trace) -> list[str]:
+def tell_tasks(trace: Trace, lines: Lines | None = None) -> list[str]:
     """What tasks await, with the line; threads hardly notice that they do."""
     lanes = [at for at, lane in enumerate(trace.lanes) if lane.kind == "task"]
     times = {at: trace.times(at) for at in lanes}
@@ -63,7 +66,28 @@ def tell_tasks(trace: Trace) -> list[str]:
     few = [
         cure for end, cure in _FEW for one in most if one[1].rstrip(")").endswith(end) and sums[one] >= _MUCH * total
     ]
-    return [took, *few, *_room(trace, lanes, total), *(_by_turns(trace, lanes) or _runs_by_turns(trace, lanes))]
+    return [
+        took,
+        *few,
+        *_polls(trace, lanes, lines or Lines(trace)),
+        *_room(trace, lanes, total),
+        *(_by_turns(trace, lanes) or _runs_by_turns(trace, lanes)),
+    ]
+
+
+def _polls(trace: Trace, lanes: list[int], lines: Lines) -> list[str]:
+    """Tasks that sleep and look again and again whether they may go on."""
+    sleeps: dict[str, list[int]] = {}
+    for at, wait in enumerate(trace.waits):
+        if wait.lane in lanes and wait.state is State.SLEEP:
+            sleeps.setdefault(wait.where, []).append(at)
+    found = []
+    for where, places in sleeps.items():
+        seconds, words = seconds_of(trace, places), wakes(lines, where, len(places))
+        if seconds >= _TOLD * trace.seconds and words:
+            text = f"sleep in a loop: {seconds:.2f} s, {in_waits(trace, places)}, at {where}{words}"
+            found.append((seconds, text))
+    return [text for _, text in sorted(found, reverse=True)[:_PLACES]]
 
 
 def _room(trace: Trace, lanes: list[int], total: float) -> list[str]:

@@ -90,7 +90,8 @@ def task_waits(_: Dump, everybody: list[Known]) -> Diagnosis | None:
     )
     stands = generators(first) if primitive(first.thread) == "lock" and not cancelled else []
     left = [] if cancelled or stands or first in wanted else leavers(first)
-    later = [] if cancelled or stands or left else _later(first, tasks)
+    keeps = any(_is_kept(known, [first]) for known in tasks)
+    later = [] if cancelled or stands or left or keeps else _later(first, tasks)
     rest = [known for known in (*waiting, *others, *asleep) if known is not first]
     unseen = not cancelled and not _is_told(first) and bool(threads)  # what the thread does is all there is to say
     return Diagnosis(
@@ -170,7 +171,7 @@ def _cure_of_task(first: Known, rest: list[Known], threads: list[Known]) -> str:
             "Raise CancelledError again wherever it is caught, and await in a `finally` only what comes to an end: who "
             "has cancelled the task may wait for it."
         )
-    if any(_is_kept(known, [first]) for known in (first, *rest)):
+    if any(_is_kept(known, [first]) or _is_kept(first, [known]) for known in (first, *rest)):
         return (
             "Keep nothing that others need while you await something else: let go of it first. See who is to set what "
             "is awaited, or await it with asyncio.timeout(...)."

@@ -105,6 +105,8 @@ def may_end(known: Known, other: Known, *, certainly: bool = True) -> bool:
     methods = _ENDED_BY.get(kind)
     if methods is None or known.wait.kind in NOT_TOLD or (kind in ("lock", "semaphore") and known.held):
         return True
+    if known.wait.pooled and kind in RESULTS and not other.thread.task:
+        return True  # its pool sets the result of the call that it runs
     frames = [frame for frame in known.thread.frames if is_own(frame)]
     if not frames or any(tree_of(frame.file) is None for frame in frames):
         return True
