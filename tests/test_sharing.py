@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import queue
 import random
 import secrets
 import string
 import sys
+import threading
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -213,6 +215,21 @@ def through_a_chain_of_functions(depth: int) -> Callable[[object], object]:
 )
 def test_what_must_stay(function: object, why: str) -> None:
     assert why in obstacle(function)
+
+
+LOCK, READY, TODO = threading.Lock(), threading.Event(), queue.Queue[int]()
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (lambda _: LOCK.locked(), '"LOCK" is a lock, and each process would have its own'),
+        (lambda _: READY.is_set(), '"READY" is an Event, and each process would have its own'),
+        (lambda _: TODO.qsize(), '"TODO" is a Queue, and each process would have its own'),
+    ],
+)
+def test_what_threads_wait_for_is_not_said_to_be_read(function: object, why: str) -> None:
+    assert obstacle(function) == why
 
 
 class Job:

@@ -41,6 +41,7 @@ from plait._engines.reading.sharing_rebinding import is_rebound
 from plait._engines.reading.table_shape import shape_of
 from plait._engines.reading.tables import Table, Tables
 
+_OF_THREADS = ("_thread", "threading", "queue", "_queue")  # modules of what threads wait for
 _MOST = 300  # functions and classes that are read
 _NAMESPACES = frozenset({"__dict__", "__globals__", "__kwdefaults__", "__closure__"})
 
@@ -127,6 +128,9 @@ class Reader:
             return ""
         if all(map(self.is_same, _fields_of_frozen(value) or [value])):
             return self.of_code(type(value))
+        if type(value).__module__ in _OF_THREADS:
+            kind = type(value).__name__
+            return f'"{name}" is a{"n" * kind.startswith("E")} {kind}, and each process would have its own'
         return f'"{name}" is shared; pass engine="process" if it is only read'
 
     def of_changing_methods(self, found: Any) -> str:
