@@ -13,6 +13,7 @@ from plait._see.why.diagnosis import diagnose
 from plait._see.why.dump import Dump, Frame, Thing, Thread
 from plait._see.why.inside import look_inside
 from plait._see.why.known import examine, step
+from plait._see.why.wait import _is_limit
 
 LIB = "/usr/lib/python3.13/"
 INSTALLED = LIB + "site-packages/"
@@ -198,3 +199,44 @@ def test_items_of_a_map_that_come_slowly(tmp_path: Path) -> None:
     assert found is not None
     assert found.title == "MainThread is still taking the items of a map()"
     assert "takes all items" in found.cure
+
+
+@pytest.mark.parametrize(
+    ("waits", "cure"),
+    [
+        ("while not ready: cond.wait()", "See who is to make that true"),
+        ("cond.wait_for(lambda: ready)", "See who is to make that true"),
+        ("while running: cond.wait(); work()", "Keep what it waits for under its lock"),
+        ("while True: cond.wait()", "Keep what it waits for under its lock"),
+        ("cond.wait()", "Keep what it waits for under its lock"),
+    ],
+)
+def test_who_looks_for_what_it_waits_for_is_not_told_to_do_so(tmp_path: Path, waits: str, cure: str) -> None:
+    file = tmp_path / "app.py"
+    file.write_text(f"def f(cond):\n    with cond:\n        {waits}\n")
+    inner = [Frame("/usr/lib/python3.13/threading.py", 1, "Condition.wait", {"self": Thing("Condition", 5)})]
+    inner += [Frame("/usr/lib/python3.13/threading.py", 1, "Condition.wait_for", {"self": Thing("Condition", 5)})] * (
+        "wait_for" in waits
+    )
+    main = Thread("MainThread", 1, 1, (*inner, Frame(str(file), 3, "f")), busy=False)
+    found = diagnose(Dump(1, (main,)))
+    assert found is not None
+    assert found.title.startswith("Nobody notifies")
+    assert found.cure.startswith(cure)
+
+
+@pytest.mark.parametrize(
+    ("given", "limited"),
+    [
+        ("", False),
+        ("None", False),
+        ("-1", False),
+        ("0.5", True),
+        ("86400", False),
+        ("inf", False),
+        ("Timeout(5)", True),
+    ],
+)
+def test_what_counts_as_a_timeout(given: str, limited: bool) -> None:
+    """Event loops without a timer poll for a day."""
+    assert _is_limit(given) is limited

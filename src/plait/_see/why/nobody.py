@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from plait._see.why import source
 from plait._see.why.assigned import ITS_OWN, is_of_pool, started_later, taken_by
 from plait._see.why.cures import NOBODY, RANK
@@ -12,6 +14,7 @@ from plait._see.why.keys import Key, is_own, key_of
 from plait._see.why.known import Diagnosis, Known, Step, step
 from plait._see.why.leaves import leavers
 from plait._see.why.reach import at_last, concerned, may_end
+from plait._see.why.trees import nodes_of
 
 _ENDED_BY = {  # a wait of this kind, by these methods of what is waited for
     "event": ("set",),
@@ -23,6 +26,10 @@ _ENDED_BY = {  # a wait of this kind, by these methods of what is waited for
 }
 _BY_HANDLERS = ("event", "condition", "queue get", *RESULTS)  # what those of signals are used for: to stop, to reload
 _MOST = 3
+_IN_A_LOOP = (
+    "See who is to make that true, and to call notify() after it; it may be one that waits here, as a reader does that "
+    "wants to write while it reads."
+)
 NO_GENERATOR = "Let no generator keep a lock while it stands at a `yield`: collect first, in the `with`, then yield."
 
 
@@ -42,6 +49,8 @@ def nobody(dump: Dump, everybody: list[Known]) -> Diagnosis | None:
     kept = _kept(first)
     has = [known for known in everybody if kept in [held.key for held in known.held]] if kept is not None else []
     title, why, cure = NOBODY[_kind(first, everybody)]
+    if first.wait.kind == "condition" and _looks_again(first):
+        why, cure = "It waits until what it looks for is true, and somebody says so by notify().", _IN_A_LOOP
     if has:
         why = f"{_names(has)} {'has' if len(has) == 1 else 'have'} it, and {'waits' if len(has) == 1 else 'wait'}, too."
         cure = "Keep nothing that others need while you wait for something else: let go of it first."
@@ -93,6 +102,17 @@ def _stuck(bound: list[Known], everybody: list[Known], apart: list[Known]) -> tu
     if any(may_end(known, one, certainly=False) for known in apart for one in found):
         return [], []
     return [known for known in waiting if known not in found], found
+
+
+def _looks_again(known: Known) -> bool:
+    """Whether who waits for a condition looks, each time it is notified, for what it waits for."""
+    frame = known.wait.frame
+    if any(one.is_of("threading.py", "wait_for") for one in known.thread.frames):
+        return True
+    line = source.loop_around(frame.file, frame.line) if frame is not None else 0
+    nodes = nodes_of(frame.file) if frame is not None else ()
+    loops = [node for node in nodes if isinstance(node, ast.While) and node.lineno == line]
+    return any(len(loop.body) == 1 and not isinstance(loop.test, ast.Constant) for loop in loops)
 
 
 def _kind(first: Known, everybody: list[Known]) -> str:

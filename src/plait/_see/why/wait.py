@@ -90,6 +90,8 @@ _WORKERS = "anyio/_backends/_asyncio.py"  # as FastAPI and Starlette have for fu
 
 ROOM = "waits for room in a socket"
 
+_DAY = 86_400.0  # seconds
+
 
 class Wait(NamedTuple):
     """What a thread waits for.
@@ -287,8 +289,16 @@ def _limited(inner: tuple[Frame, ...], call: Call | None) -> bool:
     """Whether the wait was given a timeout, as the standard library has it in a variable of that name, or the line."""
     given = next((frame.variables["timeout"].text for frame in reversed(inner) if "timeout" in frame.variables), None)
     if given is not None:
-        return given not in ("", "None", "-1", "-1.0")
+        return _is_limit(given)
     return call is not None and not inner and call.limited
+
+
+def _is_limit(given: str) -> bool:
+    """Whether a timeout ends a wait: a day or more is what loops have that lack a timer."""
+    try:
+        return 0 <= float(given) < _DAY
+    except ValueError:  # an object of a library
+        return given not in ("", "None")
 
 
 def _by_library(inner: tuple[Frame, ...]) -> tuple[str, int]:
