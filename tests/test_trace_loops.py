@@ -11,7 +11,7 @@ import plait
 from plait._core.trace import Lane, State, Trace
 from plait._see.lines import Lines
 from plait._see.recorder.lines import Look
-from plait._see.recorder.steps import Loop, Steps
+from plait._see.recorder.steps import Blocked, Loop, Steps
 from plait._see.summary.loops import tell_loops
 
 SECOND = 1_000_000
@@ -37,7 +37,7 @@ def blocked(state: State, ready: float = 0.0, tasks: int = 0) -> tuple[Trace, Li
 def told(state: State, where: str = "app.py:9 in <module>", **options: float) -> list[str]:
     trace, lines = blocked(state, ready=options.get("ready", 0.0), tasks=int(options.get("tasks", 0)))
     loops = [Loop(7, 0, SECOND, where), Loop(99, 0, SECOND, where)]
-    return [text for _, text in tell_loops(trace, loops, lines, 0, [])]
+    return [text for _, text in tell_loops(trace, loops, lines, 0)]
 
 
 def test_what_waits_in_a_loop_a_moment_at_a_time_blocks_it() -> None:
@@ -65,19 +65,25 @@ def test_what_the_loop_does_itself_is_not_what_blocks_it() -> None:
     assert told(State.PYTHON, where=f"{WHERE} (runners.py:1 in run)") == []
 
 
-def test_what_is_told_of_long_steps_is_told_once() -> None:
+@pytest.mark.parametrize(("share", "told"), [(0.8, "in 3 steps"), (0.1, "again and again")])
+def test_what_is_told_of_long_steps_is_told_once(share: float, told: str) -> None:
+    """By the sum, where the long ones are only a part of what a line blocks."""
     trace, lines = blocked(State.SLEEP)
-    assert tell_loops(trace, [Loop(7, 0, SECOND, "")], lines, 0, [(1.0, f"blocked at {WHERE}, in 3 steps")]) == []
+    steps = [Blocked(7, 0, int(share * SECOND / 2), "query", WHERE), Blocked(7, 0, SECOND, "other", "app.py:1")]
+    long = [(1.0, f"blocked at {WHERE}, in 3 steps"), (0.5, "blocked at app.py:1")]
+    texts = [text for _, text in tell_loops(trace, [Loop(7, 0, SECOND, "")], lines, 0, (long, steps))]
+    assert len(texts) == 2
+    assert any(told in text for text in texts)
 
 
 def test_only_what_is_within_the_loop_counts() -> None:
     trace, lines = blocked(State.SLEEP)
-    assert tell_loops(trace, [Loop(7, 0, SECOND // 10, "")], lines, 0, []) == []
+    assert tell_loops(trace, [Loop(7, 0, SECOND // 10, "")], lines, 0) == []
 
 
 def test_endpoints_may_be_functions_without_async() -> None:
     trace, lines = blocked(State.SLEEP)
-    ((_, text),) = tell_loops(trace, [Loop(7, 0, SECOND, "")], lines, 0, [], serves=True)
+    ((_, text),) = tell_loops(trace, [Loop(7, 0, SECOND, "")], lines, 0, serves=True)
     assert "`def` in place of `async def`" in text
 
 

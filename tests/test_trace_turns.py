@@ -17,7 +17,7 @@ from plait._see.lines import Lines
 from plait._see.recorder.backlog import Backlog, BacklogRecorder
 from plait._see.recorder.garbage import Garbage
 from plait._see.recorder.lines import Look
-from plait._see.recorder.steps import Blocked, Step
+from plait._see.recorder.steps import A_STEP, Blocked, Step
 from plait._see.recorder.tasks import _awaited
 from plait._see.recorder.turns import WINDOW, Turn, TurnRecorder
 from plait._see.summary.memory import tell_memory
@@ -173,8 +173,14 @@ def test_endpoints_that_block() -> None:
     steps = [Step(1, 1, 0, 0, 1_900_000, State.ABSENT, "", "", 0, 0)]
     assert lives_of(steps) == [(0, 1_900_000)]
     add_tasks(trace, steps, {1: "serve"}, 0)
-    for name, said in (("RequestResponseCycle.run_asgi (Task-5)", True), ("main (Task-1)", False)):
-        ((_, text),) = blocked_words(trace, [Blocked(1, 0, 1_900_000, name, "app.py:7 in ping", "to_thread")], steps, 0)
+    for name, serves, said in (
+        ("RequestResponseCycle.run_asgi (Task-5)", False, True),
+        ("main (Task-1)", True, False),
+        (A_STEP, True, True),
+        (A_STEP, False, False),
+    ):
+        step = Blocked(1, 0, 1_900_000, name, "app.py:7 in ping", "to_thread")
+        ((_, text),) = blocked_words(trace, [step], steps, 0, serves=serves)
         assert ("`def` in place of `async def`" in text) is said
 
 

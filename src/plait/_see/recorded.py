@@ -136,12 +136,12 @@ class Recorded:
         lines = Lines(trace, list(seen.lines.looks), origin, seen.steps.sources | seen.lines.sources, self._imports)
         short = short_calls(trace, self._done)
         processes = max(len(self._samples.processes), len(seen.processes.births))
-        blocked = blocked_words(trace, self._blocked, self._steps, origin)
+        serves = _SERVED_BY in sys.modules
+        blocked = blocked_words(trace, self._blocked, self._steps, origin, serves=serves)
         known = [
             *tell_imports(trace, seen.imports.packages, self._imports),
             *tell_system(trace, self._spent.before, self._spent.after, processes),
-            *blocked,
-            *tell_loops(trace, self._loops, lines, origin, blocked, serves=_SERVED_BY in sys.modules),
+            *tell_loops(trace, self._loops, lines, origin, (blocked, self._blocked), serves=serves),
             *tell_calls(trace, list(seen.calls.begun), origin, cores, self._done, short),
             *tell_processes(trace, self._others_in_words(), cores),
             *self._told_of(trace, lines),

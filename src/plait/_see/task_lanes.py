@@ -76,12 +76,13 @@ def _let_go(trace: Trace, lanes: frozenset[int]) -> None:
 
 
 def blocked_words(
-    trace: Trace, blocked: Iterable[Blocked], steps: Iterable[Step], origin: int
+    trace: Trace, blocked: Iterable[Blocked], steps: Iterable[Step], origin: int, *, serves: bool = False
 ) -> list[tuple[float, str]]:
     """The steps that blocked an event loop, with the line, and how many tasks could have gone on meanwhile.
 
     Each with the seconds that tasks were kept waiting. A step that had no core, or not the GIL, blocked nothing.
-    Brief ones count when they keep others waiting again and again.
+    Brief ones count when they keep others waiting again and again. `serves` says that a step of which no task is seen
+    may be an endpoint of a web framework.
     """
     lanes = {lane.tid: lane for lane in trace.lanes if lane.tid}
     ordered = sorted(steps, key=lambda step: step.began)
@@ -115,7 +116,7 @@ def blocked_words(
         elif ones[0].name != A_STEP:
             text += "; no other task was ready meanwhile"
         if garbage < _MOSTLY * seconds:  # which no other thread can do instead
-            text += f". {_cure(trace, lanes, ones, origin)}"
+            text += f". {_cure(trace, lanes, ones, origin, serves=serves)}"
         found.append((seconds + sum(delays.values()) / 1e6, text))
     return sorted(found, reverse=True)[:3]
 
@@ -125,7 +126,7 @@ def _names(ones: list[Blocked]) -> str:
     return first + ("" if not others else f" and {len(others)} other{'s' if len(others) > 1 else ''}")
 
 
-def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin: int) -> str:
+def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin: int, *, serves: bool) -> str:
     """A thread beside the loop, unless they compute in Python: threads can do that only by turns with the loop."""
     sums: dict[State, int] = {}
     imports = 0
@@ -146,7 +147,12 @@ def _cure(trace: Trace, lanes: dict[int, Lane], ones: Sequence[Blocked], origin:
     mostly = max(sums, key=lambda state: sums[state] * (state not in _LACKS), default=State.ABSENT)
     if mostly is State.PYTHON and sum(one.ended - one.began for one in ones) < _SHARE * trace.microseconds:
         return "It computes in Python"
-    return beside_words(trace, mostly, ones[0].beside, serves=all(_SERVED in one.name for one in ones))
+    return beside_words(
+        trace,
+        mostly,
+        ones[0].beside,
+        serves=all(_SERVED in one.name or (serves and one.name == A_STEP) for one in ones),
+    )
 
 
 def beside_words(trace: Trace, mostly: State, beside: str, *, serves: bool) -> str:
