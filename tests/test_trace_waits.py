@@ -64,8 +64,15 @@ def test_who_waits_until_all_items_of_a_queue_are_done_waits_for_a_queue() -> No
 
 @pytest.mark.parametrize("waits", [concurrent.futures.wait, lambda some: list(concurrent.futures.as_completed(some))])
 def test_who_waits_for_several_futures_waits_for_a_result(waits: Callable[[list[object]], object]) -> None:
+    def until_waited_for() -> None:
+        while not any(waiter.event._cond._waiters for one in some for waiter in one._waiters):  # type: ignore[attr-defined]  # nobody tells when a program waits
+            time.sleep(0.001)
+        time.sleep(0.001)
+
+    some: list[object] = []
     with plait.trace() as trace, concurrent.futures.ThreadPoolExecutor(1) as pool:
-        waits([pool.submit(time.sleep, 0.02)])
+        some.append(pool.submit(until_waited_for))
+        waits(some)
     found = [(wait.state, wait.name) for wait in trace.waits if trace.lanes[wait.lane].name == "MainThread"]
     assert (State.FUTURE, "Future") in found
     assert State.EVENT not in [state for state, _ in found]  # which it is made of

@@ -148,11 +148,17 @@ class TaskRecorder:
             after, awaits, where = State.ABSENT, "", ""
         else:
             after, awaits, where, thing = _awaited(task, self._steps.sources)
-        owner = self._owners.get(thing, 0) if isinstance(thing, asyncio.Lock) else 0
-        permits = self._permits.get(thing, 0) if isinstance(thing, asyncio.Semaphore) else 0
-        held = owner, id(thing) if isinstance(thing, asyncio.Lock | asyncio.Semaphore) else 0, permits
+        held = (0, 0, 0) if thing is None else self._held(thing)
         step = Step(number, _thread.get_native_id(), ready, began, ended, after, awaits, where, *held)
         self._steps.steps.append(step)
+
+    def _held(self, thing: object) -> tuple[int, int, int]:
+        """Who has what is awaited, what tells it from others, and how many permits it has; 0 where there is none."""
+        if isinstance(thing, asyncio.Lock):
+            return self._owners.get(thing, 0), id(thing), 0
+        if isinstance(thing, asyncio.Semaphore):
+            return 0, id(thing), self._permits.get(thing, 0)
+        return 0, 0, 0
 
 
 def _dated(due: dict[int, int]) -> type:
@@ -189,12 +195,12 @@ def _awaited(task: asyncio.Task[Any], sources: dict[str, tuple[str, int]]) -> tu
             first, frame = first or inner, inner
             own = own if is_installed(inner) else inner
     where = both(own or first, frame)  # of a package's own task, what it has begun with
-    if frame is not None and where not in sources:
-        sources[where] = frame.f_code.co_filename, frame.f_lineno or 0
     inner = whole or inner
     name = inner.f_code.co_qualname if inner is not None else ""
     if getattr(task, "_fut_waiter", None) is None:
         return State.READY, "its turn", where, None
+    if where not in sources and frame is not None:
+        sources[where] = frame.f_code.co_filename, frame.f_lineno or 0
     state = _KNOWN.get(name, State.FUTURE)
     thing = thing_of(state, inner)
     if thing is not None:
