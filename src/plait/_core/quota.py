@@ -15,7 +15,7 @@ class Quota:
     can hear of that, because they all deliver results, whose consumer may be what waits for this run, has one more.
 
     >>> quota = Quota(1)
-    >>> first, second = quota.join(print), quota.join(print)
+    >>> first, second = quota.join(list), quota.join(list)
     >>> first.take(), second.take(), first.is_asked
     (True, False, True)
     >>> first.give()
@@ -71,8 +71,9 @@ class Share:
         quota = self._quota
         with quota._lock:
             place = quota._line.index(self) if self in quota._line else len(quota._line)
-            alone = not self.count and self._is_alone(None if self._alone else get_ident())
-            if quota._most - quota._out > place or alone:
+            free = quota._most - quota._out
+            alone = free <= 0 and not self.count and self._is_alone(None if self._alone else get_ident())
+            if free > place or alone:
                 self._alone = False
                 self._step_out()
                 quota._out += 1
