@@ -85,10 +85,7 @@ def search(
         end = monotonic() + _SHRINKING
         known = case if isinstance(case, Case) else Case(record)
         if _fails_by_now(known, again):
-            tries = (
-                one_that_passes(record, again, lambda: monotonic() < end, anyhow=anyhow) for anyhow in (False, True)
-            )
-            passing = next(filter(None, tries), None)
+            passing = one_that_passes(record, again, lambda: monotonic() < end)
             if passing is None:
                 return Doubt(_LEFT.format(headline(record.failure)) if record.failure is not None else "")
             known = known._replace(passing=passing)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from random import Random
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from plait._check.token import encode
 from plait._core.event import Kind
 from plait._schedulers.replay import HURRY
 
-_ATTEMPTS = 16  # executions that are tried to find one that passes
+_ATTEMPTS = 16  # executions that are tried to find one that passes, near by and at random
 _OFTEN = 0.15  # of the steps are followed by a switch, where those are made at random
 _LATE = 3  # accesses of the thread that starts the others, before which they are let go on
 
@@ -87,13 +87,10 @@ def _other_outcome(case: Case, run: Run, more: Callable[[], bool], sources: Sour
     return Told(explain(failing, usual, sources), shorter, encode(shorter.switches))
 
 
-def one_that_passes(record: Record, run: Run, more: Callable[[], bool], *, anyhow: bool = False) -> Record | None:
-    """An execution that does not fail, where there is one near by: its threads begin in another order.
-
-    With `anyhow` threads take turns at random instead.
-    """
-    for number, switches in enumerate(_at_random(record) if anyhow else _others(record)):
-        if number >= _ATTEMPTS or not more():
+def one_that_passes(record: Record, run: Run, more: Callable[[], bool]) -> Record | None:
+    """An execution that does not fail, where there is one: its threads begin in another order, or go on at random."""
+    for switches in chain(islice(_others(record), _ATTEMPTS), _at_random(record)):
+        if not more():
             return None
         other = run(switches)
         if other.failure is None:

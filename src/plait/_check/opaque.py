@@ -18,7 +18,7 @@ from enum import IntEnum
 from typing import Any, Final
 
 from plait._check.access import CHANGES, IGNORED, Part, Sort, Types, container_of, in_class, own_attributes
-from plait._check.process_wide import SETTINGS, Access, of_function, of_manager, of_method
+from plait._check.process_wide import IN_DATABASE, IN_FILES, SETTINGS, Access, of_function, of_manager, of_method
 from plait._check.stage import STAGE
 from plait._core.event import Kind
 
@@ -40,16 +40,10 @@ class Act(IntEnum):
     CHANGE_DATA = 6
 
 
-class Files:
-    """Stands for all that is kept in files: which of them a call means cannot be told."""
-
-
-class Database:
-    """Stands for all that is kept in databases: which of them, and what in it, cannot be told."""
-
-
-FILES: Final = Files()
-DATABASE: Final = Database()
+FILES: Final = type(IN_FILES, (), {})()
+"""Stands for all that is kept in files: which of them a call means cannot be told."""
+DATABASE: Final = type(IN_DATABASE, (), {})()
+"""Stands for all that is kept in databases: which of them, and what in it, cannot be told."""
 
 
 class Opaque:

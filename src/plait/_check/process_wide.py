@@ -40,6 +40,9 @@ _FOUND: Final = {
 }
 SETTINGS: Final = {name: type(_label(name), (), {})() for name in _FOUND}
 """Each stands for what the whole process has; by the module whose functions get and set it, or by a word for it."""
+IN_FILES: Final = "what is in files"
+IN_DATABASE: Final = "what is in the database"
+"""The types of what stands for these are called so, as no class of a program can be."""
 BY_LABEL: Final = {_label(name): setting for name, setting in _FOUND.items()}
 LOGGER: Final = Setting("the level of a logger", "give each thread a logger of its own")
 PATCHED: Final = Setting("what is patched", "patch it once, around the start and the join of all threads")

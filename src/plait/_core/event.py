@@ -24,6 +24,10 @@ class Kind(IntEnum):
     END = 12  # the thread or task is over
 
 
+FORK = "os.fork"
+"""The name of the step by which the program forks: what others have at that moment the child has for ever."""
+
+
 class Site(NamedTuple):
     """A place in the user's source; the rewriter makes it a constant of the code that runs there.
 

@@ -12,6 +12,7 @@ from plait._check.explain.both import explain_both
 from plait._check.explain.closed import explain_closed
 from plait._check.explain.context import explain_context
 from plait._check.explain.early import explain_early
+from plait._check.explain.forked import explain_forked
 from plait._check.explain.known_errors import known
 from plait._check.explain.leftover import explain_leftover
 from plait._check.explain.local import explain_local
@@ -144,6 +145,11 @@ def _weakref(crash: Crash) -> Finding | None:
 def _process(crash: Crash) -> Finding | None:
     """What the process has one of, which threads have set at the same time."""
     return explain_process(crash.history, crash.before, crash.failure.thread, crash.sources)
+
+
+def _forked(crash: Crash) -> Finding | None:
+    """A lock that another thread had when the program forked."""
+    return explain_forked(crash.history, crash.before, Words(crash.history, crash.sources))
 
 
 def _timed(crash: Crash) -> Finding | None:
@@ -322,7 +328,7 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _closed, _context, _removed, _released, _known, _weakref, _iterated, _process, _timed, _woken, _early,
+    _asked, _closed, _context, _removed, _released, _iterated, _known, _weakref, _process, _forked, _timed, _woken, _early,
     _unmade, _local, _replaced, _overtaken, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed,
     _torn, _swapped, _half_read, _some_split, _cached, _pieces, _stale, _turned, _untested,
 )  # fmt: skip

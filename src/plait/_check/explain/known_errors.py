@@ -77,6 +77,23 @@ KNOWN = (
         "Give the attribute another name: `self.stop_event = threading.Event()`.",
     ),
     Known(
+        r"^RuntimeError: (dictionary|OrderedDict|[Ss]et|deque) (changed size|keys changed|mutated) during iteration",
+        "changed while iterated",
+        "Changed while it is iterated over",
+        "{name} goes through a dict, a set or a deque in {here}, and meanwhile something has been put in or taken out: "
+        "by another thread, in code that is not yours; by a handler of a signal, or a finalizer; or in the loop itself.",
+        "Go through a copy, `list(things)`, which is one step; or hold one lock over the loop, and over each change.",
+    ),
+    Known(
+        "called while another coroutine is already waiting for incoming data",
+        "fails under a schedule",
+        "Two tasks that read from one stream",
+        "{name} reads from a stream in {here} while another task waits for data of the same one. What comes is one "
+        "sequence of bytes: nobody could say who of them gets what.",
+        "Let one task read, and hand on what it has got: through an asyncio.Queue, or a future for each who waits. Or "
+        "hold one asyncio.Lock from the question to its answer.",
+    ),
+    Known(
         "^RuntimeError: threads can only be started once",
         "fails under a schedule",
         "A thread that is started twice",

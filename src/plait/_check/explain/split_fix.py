@@ -6,6 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from plait._check.process_wide import IN_DATABASE, IN_FILES
 from plait._check.reading.atomicity import Split, called_within, one_call, overlap, updates
 from plait._check.reading.history import History
 from plait._check.reading.source import Sources, span
@@ -311,14 +312,14 @@ def _ready_made(history: History, split: Split, sources: Sources, kind: str) -> 
     """What would do both in one step."""
     place = history.record.places.get(history.events[split.second].place)
     label = place.label if place is not None else ""
-    if label == "Database":
+    if label == IN_DATABASE:
         return (
             " Or let the database do both at once: one statement (`SET n = n - ?`), or one transaction that begins "
             "with `BEGIN IMMEDIATE`, on a connection for each thread."
         )
     if kind != "check then act":
         return ""
-    if label == "Files":
+    if label == IN_FILES:
         return (
             " Against other processes no lock of threads helps: do it at once, without asking, and catch the exception "
             "(`FileNotFoundError`; `FileExistsError` with `open(path, 'x')`)."

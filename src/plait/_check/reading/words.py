@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from plait._check.findings import Finding, Moment, Side
-from plait._check.process_wide import BY_LABEL, PATCHED, WITH
+from plait._check.process_wide import BY_LABEL, IN_DATABASE, IN_FILES, PATCHED, WITH
 from plait._check.reading.history import History
 from plait._check.reading.source import Sources
 from plait._check.record import Blocked, Failure, Frame
@@ -16,8 +16,8 @@ from plait._core.event import Event, Kind, Site
 from plait._draw.timeline import short_name
 
 OUTSIDE = {
-    "Files": "what is in files",
-    "Database": "what is in the database",
+    IN_FILES: IN_FILES,
+    IN_DATABASE: IN_DATABASE,
     **{label: setting.name for label, setting in BY_LABEL.items()},
 }
 """By the label of what stands for it."""

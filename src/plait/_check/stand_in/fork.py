@@ -22,6 +22,7 @@ from plait._check.stage import STAGE
 from plait._check.stand_in.exit import run_exits
 from plait._check.stand_in.locks import StandInLock
 from plait._check.stand_in.threads import alone_after_fork
+from plait._core.event import FORK, Kind
 
 if TYPE_CHECKING:
     from plait._check.execution import Execution
@@ -31,7 +32,7 @@ _WARNING = r"This process \(pid=\d+\) is multi-threaded"
 
 
 def forking(fork: Callable[..., Any]) -> Callable[..., Any]:
-    """As `fork`; what is called before and after it by itself is no choice."""
+    """As `fork`, which is a step; what is called before and after it by itself is no choice."""
 
     @wraps(fork)
     def start(*args: Any, **options: Any) -> Any:
@@ -39,6 +40,7 @@ def forking(fork: Callable[..., Any]) -> Callable[..., Any]:
         me = None if execution is None else execution.here()
         if execution is None or me is None:
             return fork(*args, **options)
+        execution.step(Kind.OUTSIDE, -1, FORK, execution.sites.here())
         me.quiet += 1
         try:
             if not _has_one_thread(execution):
