@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from plait._check.controlled import Abort, next_moment
-from plait._check.diagnosis import stuck
+from plait._check.diagnosis import at_limit, deaf, stuck
 from plait._check.process_wide import SETTINGS
 from plait._check.reading.awaited import awaited
 from plait._check.reading.deadlocks import circle
@@ -79,7 +79,7 @@ class Heartbeat:
         """When time wakes somebody next, in an execution in which nobody else can go on.
 
         Raises:
-            Abort: nobody will ever wake those who wait; the execution has failed.
+            Abort: nobody will ever wake those who wait, or a task goes on that was cancelled; the execution has failed.
         """
         execution = self._execution
         moment = next_moment(execution.threads)
@@ -87,6 +87,9 @@ class Heartbeat:
             execution.fail(stuck(execution, me))
             raise Abort
         self._beats += 1
+        if self._beats % _BEATS == 0 and deaf(execution):
+            at_limit(execution, me)
+            raise Abort
         if self._beats % _BEATS == 0 and not (execution.outside or execution.strangers):
             return self._look(me, moment)
         return moment

@@ -41,7 +41,6 @@ from plait._check.stage import STAGE
 from plait._check.stand_in import loop as stand_in_loop
 from plait._check.stand_in import threads as stand_in_threads
 from plait._check.stand_in.advise import advising
-from plait._check.stand_in.async_lock import forgetting_holder, noting_holder
 from plait._check.stand_in.cached import computed_once
 from plait._check.stand_in.counter import iadd, subtract, update
 from plait._check.stand_in.datetime import StandInDatetime, calendar, pickled
@@ -49,6 +48,7 @@ from plait._check.stand_in.exit import exit_at_once, keeps_failure, register, un
 from plait._check.stand_in.fork import forking
 from plait._check.stand_in.futures import as_completed
 from plait._check.stand_in.gc import collect
+from plait._check.stand_in.holders import forgetting_holder, noting_holder, noting_thread
 from plait._check.stand_in.locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in.queue import StandInSimpleQueue
 from plait._check.stand_in.signals import Signals
@@ -122,6 +122,10 @@ class Patches:
         for lock in (asyncio.Lock, asyncio.Semaphore):
             self._set(lock, "acquire", noting_holder(lock.acquire))
             self._set(lock, "release", forgetting_holder(lock.release))
+        for name in ("acquire", "__enter__"):
+            self._set(threading.Semaphore, name, noting_thread(getattr(threading.Semaphore, name)))
+        for semaphore in (threading.Semaphore, threading.BoundedSemaphore):
+            self._set(semaphore, "release", forgetting_holder(semaphore.release))
         self._set(BaseProcess, "start", starting(BaseProcess.start))
         for name in ("addFailure", "addError"):
             self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))

@@ -29,9 +29,13 @@ BLOCKS = "blocks the loop"
 ACROSS_AWAIT = "lock held across an await"
 CUT_OFF = "still running at the end"
 IGNORES = "goes on although it was cancelled"
+OVERDRAWN = "given back, and not taken"
+IN_VAIN = "in vain"
+"""What `Remark.what` is of something that was asked for, and not got."""
 GRAVITY = (CALLED, NEVER_AWAITED, COLLECTED, FOREIGN, BLOCKS, ACROSS_AWAIT)
 _FAILURES = GRAVITY[:3]
-"""What is a failure by itself; the others of `GRAVITY` are worth a look. `CUT_OFF` and `IGNORES` only explain one."""
+"""What is a failure by itself; the others of `GRAVITY` are worth a look. `CUT_OFF`, `IGNORES` and `OVERDRAWN`
+only explain one."""
 
 
 class Remarks:
@@ -159,6 +163,12 @@ def _awaits(execution: Execution, me: Controlled) -> Site | None:
 def ignoring(execution: Execution, me: Controlled) -> None:
     """A task that was cancelled goes on, and on."""
     execution.remarks.add(Remark(IGNORES, me.number, me.name, _awaits(execution, me)))
+
+
+def overdrawn(execution: Execution, me: Controlled, taken: Site | None, *, in_vain: bool) -> None:
+    """A thread gives back a unit of a semaphore that it has not got: it has before, or has asked for it in vain."""
+    what = IN_VAIN if in_vain else ""
+    execution.remarks.add(Remark(OVERDRAWN, me.number, what, execution.sites.here(1), taken))
 
 
 def cutting_off(real: Callable[[Any], None]) -> Callable[[Any], None]:

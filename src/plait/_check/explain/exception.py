@@ -17,6 +17,7 @@ from plait._check.explain.known_errors import known
 from plait._check.explain.leftover import explain_leftover
 from plait._check.explain.local import explain_local
 from plait._check.explain.made_twice import explain_cached, explain_factory
+from plait._check.explain.overdrawn import explain_overdrawn
 from plait._check.explain.pieces import explain_pieces
 from plait._check.explain.process import explain_process
 from plait._check.explain.published import explain_published
@@ -145,6 +146,11 @@ def _weakref(crash: Crash) -> Finding | None:
 def _process(crash: Crash) -> Finding | None:
     """What the process has one of, which threads have set at the same time."""
     return explain_process(crash.history, crash.before, crash.failure.thread, crash.sources)
+
+
+def _overdrawn(crash: Crash) -> Finding | None:
+    """A wrong result because a unit of a semaphore was given back twice."""
+    return explain_overdrawn(crash.history, crash.sources) if crash.is_judged else None
 
 
 def _forked(crash: Crash) -> Finding | None:
@@ -328,7 +334,8 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _closed, _context, _removed, _released, _iterated, _known, _weakref, _process, _forked, _timed, _woken, _early,
+    _asked, _closed, _context, _removed, _released, _iterated, _known, _weakref, _process, _forked,
+    _overdrawn, _timed, _woken, _early,
     _unmade, _local, _replaced, _overtaken, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed,
     _torn, _swapped, _half_read, _some_split, _cached, _pieces, _stale, _turned, _untested,
 )  # fmt: skip
