@@ -16,6 +16,7 @@ from plait._check.explain.hang import explain_hang
 from plait._check.explain.hurried import explain_hurried
 from plait._check.explain.imports import explain_import
 from plait._check.explain.kept import explain_raised, raised_by, with_kept
+from plait._check.explain.left_unset import explain_left_unset
 from plait._check.explain.leftover import explain_unserved
 from plait._check.explain.lent import explain_lent
 from plait._check.explain.let_in import let_in
@@ -136,7 +137,8 @@ def _stuck(history: History, failure: Failure, before: History | None, sources: 
     crossed = explain_crossed(history, failure, why.blocked, sources) if signals else None
     permits = explain_permits(history, failure, why, sources)
     lent = explain_lent(history, failure, why, sources)
-    return behind or crossed or permits or lent or explain_hang(history, failure, why, sources)
+    left = explain_left_unset(history, failure, why, sources)
+    return behind or crossed or permits or lent or left or explain_hang(history, failure, why, sources)
 
 
 def _behind(

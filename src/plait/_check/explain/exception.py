@@ -94,7 +94,11 @@ def _known(crash: Crash) -> Finding | None:
     """An exception that says itself what is wrong."""
     last = crash.failure.stack[-1] if crash.failure.stack else None
     told = known(crash.failure.exception, re.split(r"[/\\]", last.file)[-1] if last is not None else "")
-    if told is None or (last is not None and last.mine and crash.sources.raises(last.file, last.line)):
+    if (
+        told is None
+        or (told.racy and crash.points >= _ENOUGH)
+        or (last is not None and last.mine and crash.sources.raises(last.file, last.line))
+    ):
         return None  # or the program itself says so
     words = Words(crash.history, crash.sources)
     site = frame_site(innermost(crash.failure.stack))
@@ -255,7 +259,7 @@ def _leftover(crash: Crash) -> Finding | None:
 
 def _torn(crash: Crash) -> Finding | None:
     """A wrong result because of two parts that do not belong together."""
-    found = torn(crash.history) if crash.is_judged else None
+    found = torn(crash.history, crash.sources) if crash.is_judged else None
     return explain_torn(crash.history, found, crash.sources) if found is not None else None
 
 

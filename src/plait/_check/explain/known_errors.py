@@ -7,13 +7,17 @@ from typing import NamedTuple
 
 
 class Known(NamedTuple):
-    """An exception's text, as a pattern, and what is told of it; `{name}` fails in `{here}`."""
+    """An exception's text, as a pattern, and what is told of it; `{name}` fails in `{here}`.
+
+    `racy` is whether a race is told instead where there is one.
+    """
 
     pattern: str
     kind: str
     title: str
     why: str
     fix: str
+    racy: bool = False
 
 
 KNOWN = (
@@ -85,6 +89,16 @@ KNOWN = (
         "Go through a copy, `list(things)`, which is one step; or hold one lock over the loop, and over each change.",
     ),
     Known(
+        r"^CancelledError: .* in (?!_base\.py)",  # which is where futures of threads say it
+        "fails under a schedule",
+        "Cancelled with another task",
+        "{name} gets a CancelledError in {here}. If nobody has cancelled it, somebody else was cancelled who awaits the "
+        "same: `cancel()` goes on to what a task awaits, and everybody who awaits that gets it.",
+        "Await what others await, too, behind a shield, wherever one may be cancelled alone: `await "
+        "asyncio.shield(task)`. Or see in an `except asyncio.CancelledError:` whether it was meant: "
+        "`asyncio.current_task().cancelling()` is 0 if not.",
+    ),
+    Known(
         "called while another coroutine is already waiting for incoming data",
         "fails under a schedule",
         "Two tasks that read from one stream",
@@ -100,6 +114,7 @@ KNOWN = (
         "{name} starts a thread in {here} that has been started before. A Thread runs once, and is used up then.",
         "Make a new one each time, `Thread(target=work)`, right before its `start()`; or keep one that takes what is "
         "to be done from a queue.",
+        racy=True,
     ),
     Known(
         "^ValueError: signal only works in main thread",

@@ -28,12 +28,17 @@ def explain_torn(history: History, found: Torn, sources: Sources) -> Finding:
     half = " and sees the one changed and the other not" if verb == "changes" else ", so they do not belong together"
     gil, reason = on_gil_builds(history, found.first, found.second, sources)
     lines = words.lines([sites[0], sites[3]])
+    apart = verb == "reads" and sites[0] is not None and sites[3] is not None and sites[0].function != sites[3].function
+    block = lines if apart else words.block([sites[0], sites[3]])
+    once = (
+        "Read both in one call, of a method that returns them together: two calls let go in between. " if apart else ""
+    )
     return Finding(
         "broken invariant",
         f"Seen half changed: {listed([thing.strip('`') for thing in things])}",
         f"{one} {verb} {listed(things)} in two steps ({lines}). Between them {other} {seen} {both} "
         f"({words.lines(sites[1:3])}){half}.",
-        _together(history, (found.first, found.between[0]), words.block([sites[0], sites[3]]), words.block(sites[1:3])),
+        once + _together(history, (found.first, found.between[0]), block, words.block(sites[1:3])),
         (words.side(found.first), words.side(found.between[0])),
         tuple(words.moment(index) for index in sorted({found.first, *found.between, found.second})),
         gil=gil,

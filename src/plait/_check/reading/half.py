@@ -84,11 +84,11 @@ def _pairs(history: History, writer: int, sources: Sources) -> Iterator[tuple[in
             for second in mine[at + 1 : at + 1 + _NEAR]:
                 event = history.events[second]
                 if event.kind == Kind.WRITE and not overlap(event, history.events[first]):
-                    if one_call(history, first, second) or _of_one_caller(history, first, second, sources):
+                    if one_call(history, first, second) or of_one_caller(history, first, second, sources):
                         yield first, second
 
 
-def _of_one_caller(history: History, first: int, second: int, sources: Sources) -> bool:
+def of_one_caller(history: History, first: int, second: int, sources: Sources) -> bool:
     """Whether one call of a function has made the two calls in which the events are: a transfer takes, and gives."""
     mine = history.of[history.events[first].thread]
     names = {site.function.rpartition(".")[2] for site in history.sites(first, second) if site is not None}
@@ -103,9 +103,10 @@ def _of_one_caller(history: History, first: int, second: int, sources: Sources) 
 
 
 def _called(function: ast.AST) -> set[str]:
-    """The last names of all that a function calls."""
-    calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
-    return {getattr(one, "attr", getattr(one, "id", "")) for one in calls}
+    """The last names of all that a function calls; of what is before a dot, which may be a property, too."""
+    nodes = [*ast.walk(function)]
+    names = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def _is(failing: History, read: Event, passing: History, change: Event) -> bool:

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from plait._check.reading.atomicity import one_call, overlap, updates, waits_between
+from plait._check.reading.half import of_one_caller
 from plait._check.reading.history import History
+from plait._check.reading.source import Sources
 from plait._core.event import Event, Kind
 
 _NEAR = 40  # accesses of the other thread that are looked at
@@ -30,12 +32,12 @@ class Torn(NamedTuple):
     second: int
 
 
-def torn(history: History) -> Torn | None:
+def torn(history: History, sources: Sources) -> Torn | None:
     """The pair that lies closest together, None if there is none."""
-    return min(_all(history), key=lambda one: (one.second - one.first, one.first), default=None)
+    return min(_all(history, sources), key=lambda one: (one.second - one.first, one.first), default=None)
 
 
-def _all(history: History) -> Iterator[Torn]:
+def _all(history: History, sources: Sources) -> Iterator[Torn]:
     events = history.events
     accesses = [
         index
@@ -47,7 +49,7 @@ def _all(history: History) -> Iterator[Torn]:
         for at, second in enumerate(mine):
             for first in reversed(mine[max(0, at - _NEAR) : at]):
                 others = [index for index in accesses if first < index < second and events[index].thread != thread]
-                found = _between(history, first, others[:_NEAR], second) if others else None
+                found = _between(history, first, others[:_NEAR], second, sources) if others else None
                 if found is not None and not any(history.in_order(first, one, second) for one in found.between):
                     yield found
                     break
@@ -58,12 +60,13 @@ def _makes(event: Event) -> bool:
     return event.site is not None and event.site.function.rpartition(".")[2] in ("__init__", "__new__", "<module>")
 
 
-def _between(history: History, first: int, others: list[int], second: int) -> Torn | None:
+def _between(history: History, first: int, others: list[int], second: int, sources: Sources) -> Torn | None:
     one, two = history.events[first], history.events[second]
     if one.kind != two.kind or overlap(one, two) or waits_between(history, first, second):
         return None
-    if not one_call(history, first, second) and (one.kind == Kind.READ or _makes(one)):
-        return None
+    if not one_call(history, first, second):
+        if _makes(one) or (one.kind == Kind.READ and not of_one_caller(history, first, second, sources)):
+            return None
     if one.kind == Kind.READ and updates(history, first) and updates(history, second):
         return None
     kind = Kind.READ if one.kind == Kind.WRITE else Kind.WRITE
