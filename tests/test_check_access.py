@@ -10,6 +10,7 @@ from plait._check.reading.atomicity import candidates, splits
 from plait._check.reading.history import History
 from plait._check.reading.races import races
 from plait._check.reading.reversals import reversals
+from plait._check.reading.source import Sources
 from plait._check.reading.torn import torn
 
 COUNTER = """
@@ -127,7 +128,7 @@ def around_a_thread(read_before: bool = True) -> Recording:
 def test_what_a_thread_does_before_a_start_and_after_the_join_is_not_split(read_before: bool) -> None:
     history = History(around_a_thread(read_before).record())
     assert splits(history) == []
-    assert torn(history) is None
+    assert torn(history, Sources(lambda _: [])) is None
 
 
 def test_who_only_starts_or_only_joins_is_not_split_by_that_thread_but_by_others() -> None:

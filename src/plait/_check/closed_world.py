@@ -12,16 +12,15 @@ system has chosen on the loopback, and the program is its own client, which wait
 from __future__ import annotations
 
 import os
-import select
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from plait._check.other_ends import End, Ends, asked, threads_of_this
 from plait._check.stage import STAGE
-from plait._check.system_calls import Wait, waits_of
+from plait._check.system_calls import Wait, is_ready, waits_of
 from plait._core.connections import LISTENS, connections
 from plait._core.processes import descriptors, link_of, text_of
 
@@ -101,7 +100,7 @@ class ClosedWorld:
                 return None
             if me.away:
                 waits = me.call.polled() if me.call.polled is not None else waits_of(me.native)
-                if not waits or _is_ready(waits):
+                if not waits or is_ready(waits):
                     return None
                 found.append(_Seen(me, tuple(waits), "" if me.call.polled is not None else _turns(me.native)))
         return found or None
@@ -136,14 +135,6 @@ def _end_of(number: int, nothing: int) -> None:
         for other in descriptors("self"):
             if other != number and link_of("self", other) == link:
                 os.dup2(nothing, other, os.get_inheritable(other))
-
-
-def _is_ready(waits: Collection[Wait]) -> bool:
-    """Whether a wait is over by now, or for something that is closed."""
-    asked = select.poll()
-    for wait in waits:
-        asked.register(wait.file, wait.events)
-    return any(not events & select.POLLNVAL for _, events in asked.poll(0))
 
 
 def _turns(native: int) -> str:

@@ -51,6 +51,7 @@ class Call(NamedTuple):
         polled: says what it waits for, where it looks itself now and then, nothing if it is about to go on.
         until: the moment of virtual time when it stops to, if there is one.
         files: the descriptors that it waits for, where nobody can end that; `lacks` is what, in words.
+        tells: whether the system says what it waits for.
     """
 
     inode: int = 0
@@ -58,6 +59,7 @@ class Call(NamedTuple):
     until: float | None = None
     files: tuple[int, ...] = ()
     lacks: str = ""
+    tells: bool = False
 
 
 UNKNOWN = Call()

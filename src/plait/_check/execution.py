@@ -71,6 +71,7 @@ class Execution(Border):
         dropped: whether nobody has the baton, and it is for whoever returns first.
         border: held by who decides between the threads that we control and what is outside.
         strangers: idents of threads that run the user's code and are not ours.
+        arrivals: how many events there were when such a call returned, by the index of its own.
         gave_up: why the execution was ended although nothing had failed; `standstill` is what it was doing then.
         hasty: whether the scheduler lets a short wait of this thread end at once; `hurried` is whether all sleeps do.
         at_exit: what the program has registered for its end.
@@ -101,6 +102,7 @@ class Execution(Border):
         self.border = _raw_lock()
         self.outside: list[str] = []
         self.strangers: set[int] = set()
+        self.arrivals: dict[int, int] = {}
         self.over = _raw_lock()
         self.over.acquire()
         self.clock_reads, self.elements = 0, Elements()

@@ -16,12 +16,13 @@ from asyncio import events
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial, wraps
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from plait._check.controlled import Call
 from plait._check.remarks import blocked
 from plait._check.stage import STAGE
+from plait._check.system_calls import TELLS, is_ready, waits_of
 from plait._check.timed import REAL_SELECTS, Timed, timed_wait
 from plait._core.event import Kind
 
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 
 Blocks = Callable[..., bool]
 
+_ARRIVING = 0.05  # seconds of real time for a thread that has got something to come back
 _ROOM = 4096  # bytes for which there is room where there is any
 _real_select = select.select
+_real_sleep = sleep
 _real_waitid = getattr(os, "waitid", None)
 
 
@@ -96,12 +99,15 @@ def outside(real: Callable[..., Any], what: str, blocks: Blocks = always) -> Cal
         if execution is None or me is None:
             return real(*args, **options)
         site = execution.sites.here()
-        execution.step(Kind.OUTSIDE, -1, what, site)
+        execution.step(Kind.OUTSIDE, _place(execution, *args), what, site)
         where = f" at {site.file}:{site.line}" if site is not None else ""
         if not blocks(*args, **options):
             if blocks is not never:
                 execution.tell_outside(what + where)
-            return real(*args, **options)
+            try:
+                return real(*args, **options)
+            finally:
+                _let_arrive(execution)
         me = execution.here()
         if me is None:
             return real(*args, **options)
@@ -109,15 +115,43 @@ def outside(real: Callable[..., Any], what: str, blocks: Blocks = always) -> Cal
             blocked(execution, me, what, site)
         timed = timed_wait(real, *args, **options)
         until, polled = (None, None) if timed is None else (execution.now + timed.seconds, timed.files)
-        me.outside, me.call = True, Call(_inode(*args), polled, until)
+        step = len(execution.events) - 1
+        me.outside, me.call = True, Call(_inode(*args), polled, until, tells=blocks in _TELLING)
         execution.let_go(me, what + where)
         try:
             return real(*args, **options) if timed is None else _until(execution, me, timed)
         finally:
+            execution.arrivals[step] = len(execution.events)
             me.outside = False
             execution.come_back(me)
+            _let_arrive(execution)
 
     return call
+
+
+def _let_arrive(execution: Execution) -> None:
+    """Whoever this call has given something comes back before anybody goes on, and so with the same each time."""
+    end = monotonic() + _ARRIVING
+    for other in execution.threads if execution.away and TELLS else ():
+        while other.outside and other not in execution.returned and _goes_on(other):
+            if execution.aborting or monotonic() > end:
+                return
+            _real_sleep(0)
+
+
+def _goes_on(other: Controlled) -> bool:
+    """Whether what a thread outside our control waits for is there; not where that cannot be told."""
+    if not other.call.tells:
+        return False
+    waits = waits_of(other.native) if other.call.polled is None else other.call.polled()
+    return not waits or is_ready(waits)
+
+
+def _place(execution: Execution, thing: Any = None, *_: Any) -> int:
+    """The number of the socket, or of what the descriptor stands for; -1 for anything else."""
+    if isinstance(thing, socket.socket):
+        return execution.places.number(thing)
+    return execution.places.opened(thing) if type(thing) is int else -1
 
 
 def _until(execution: Execution, me: Controlled, timed: Timed) -> Any:
@@ -201,3 +235,6 @@ def _waits(pid: int, options: int) -> bool:
         return _real_waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except OSError:
         return False  # it is no child, or not any more: the call says so
+
+
+_TELLING = (_nothing_to_read, _no_room, _no_room_for_all)

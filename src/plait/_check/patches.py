@@ -48,7 +48,7 @@ from plait._check.stand_in.exit import exit_at_once, keeps_failure, register, un
 from plait._check.stand_in.fork import forking
 from plait._check.stand_in.futures import as_completed
 from plait._check.stand_in.gc import collect
-from plait._check.stand_in.holders import forgetting_holder, noting_holder, noting_thread
+from plait._check.stand_in.holders import of_holders
 from plait._check.stand_in.locks import StandInLock, StandInRLock, StandInWaiter
 from plait._check.stand_in.queue import StandInSimpleQueue
 from plait._check.stand_in.signals import Signals
@@ -105,7 +105,7 @@ class Patches:
         self._set(bell, "allocate", StandInWaiter)
         self._set(threading, _WAITS, StandInWaiter)
         self._set(threading, "excepthook", threading.__excepthook__)  # what a test runner has put there is not for us
-        for owner, name, stand_in in (*entry_points(), *of_futures()):
+        for owner, name, stand_in in (*entry_points(), *of_futures(), *of_holders()):
             self._set(owner, name, stand_in)
         self._set(warnings, _UNAWAITED, unawaited(getattr(warnings, _UNAWAITED)))
         self._set(_POLICY, "_loop_factory", stand_in_loop.StandInLoop)
@@ -119,13 +119,6 @@ class Patches:
         self._set(functools.cached_property, "__get__", computed_once(functools.cached_property.__get__))
         end = cutting_off(asyncio.runners._cancel_all_tasks)  # type: ignore[attr-defined]  # what asyncio.run ends by
         self._set(asyncio.runners, "_cancel_all_tasks", end)
-        for lock in (asyncio.Lock, asyncio.Semaphore):
-            self._set(lock, "acquire", noting_holder(lock.acquire))
-            self._set(lock, "release", forgetting_holder(lock.release))
-        for name in ("acquire", "__enter__"):
-            self._set(threading.Semaphore, name, noting_thread(getattr(threading.Semaphore, name)))
-        for semaphore in (threading.Semaphore, threading.BoundedSemaphore):
-            self._set(semaphore, "release", forgetting_holder(semaphore.release))
         self._set(BaseProcess, "start", starting(BaseProcess.start))
         for name in ("addFailure", "addError"):
             self._set(unittest.TestResult, name, keeps_failure(getattr(unittest.TestResult, name)))

@@ -107,6 +107,7 @@ def _record(execution: Execution, output: str) -> Record:
         execution.one_order,
         execution.standstill,
         frozenset(execution.elements.same),
+        dict(execution.arrivals),
     )
 
 

@@ -37,8 +37,8 @@ class Places:
         finalizes: whether the program has finalizers, which may run whenever garbage is collected.
     """
 
-    __slots__ = ("_again", "_files", "_forget", "_kept", "_labels", "_locked", "_looks", "_made", "due", "finalizes",
-                 "next", "numbers")  # fmt: skip
+    __slots__ = ("_again", "_files", "_forget", "_kept", "_labels", "_locked", "_looks", "_made", "_opened", "due",
+                 "finalizes", "next", "numbers")  # fmt: skip
 
     def __init__(self) -> None:
         self.numbers: dict[int, int] = {}
@@ -49,6 +49,7 @@ class Places:
         self._looks = 0
         self._locked = 0
         self._files = 0
+        self._opened: dict[int, int] = {}
         self._kept: list[object] = []
         self._labels: list[str] = []
         self._made: dict[int, Site | None] = {}
@@ -129,6 +130,12 @@ class Places:
         for at in reversed(positions):
             self.numbers.pop(id(self._kept.pop(at)), None)
         dead.clear()
+
+    def opened(self, descriptor: int) -> int:
+        """The number of what a descriptor stands for; of whatever has this one later, too."""
+        if descriptor not in self._opened:
+            self._opened[descriptor] = self.new("descriptor", None)
+        return self._opened[descriptor]
 
     def new(self, label: str, made: Site | None) -> int:
         """The next number, for what keeps it itself."""

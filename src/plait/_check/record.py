@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from plait._core.event import Event, Site
@@ -137,7 +138,8 @@ class Record(NamedTuple):
     `outside` are the calls that were let go, `uncontrolled` how many foreign threads took part. `gave_up` says why the
     execution was ended although nothing had failed, and `standstill` what it was doing then; `left` which threads would
     not end. `one_order` says that there was never a choice. `same` are the writes of elements that lose nothing, see
-    `elements`.
+    `elements`. `arrivals` is, for each call outside our control that the others did not wait for, how many events there
+    were when it returned, by the index of its own.
     """
 
     events: Sequence[Event]
@@ -154,3 +156,4 @@ class Record(NamedTuple):
     one_order: bool = False
     standstill: Standstill = Standstill()
     same: frozenset[int] = frozenset()
+    arrivals: Mapping[int, int] = MappingProxyType({})

@@ -8,7 +8,7 @@ import re
 import select
 import selectors
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -41,6 +41,10 @@ _CALLS: Final = {
 }
 
 
+TELLS: Final = os.path.isdir("/proc/self/task") and platform.machine() in _CALLS
+"""Whether this system says what threads wait for."""
+
+
 def waits_of(native: int) -> list[Wait] | None:
     """What the thread of this number waits for; None if it cannot be told, or time will end the call."""
     calls = _CALLS.get(platform.machine())
@@ -52,6 +56,14 @@ def waits_of(native: int) -> list[Wait] | None:
         return _waits(calls, call, values)
     except (OSError, ValueError):
         return None
+
+
+def is_ready(waits: Collection[Wait]) -> bool:
+    """Whether a wait is over by now, or for something that is closed."""
+    asked = select.poll()
+    for wait in waits:
+        asked.register(wait.file, wait.events)
+    return any(not events & select.POLLNVAL for _, events in asked.poll(0))
 
 
 def watched(selector: selectors.BaseSelector) -> list[Wait]:

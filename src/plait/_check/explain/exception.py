@@ -17,6 +17,7 @@ from plait._check.explain.known_errors import known
 from plait._check.explain.leftover import explain_leftover
 from plait._check.explain.local import explain_local
 from plait._check.explain.made_twice import explain_cached, explain_factory
+from plait._check.explain.order_lost import explain_order_lost
 from plait._check.explain.overdrawn import explain_overdrawn
 from plait._check.explain.pieces import explain_pieces
 from plait._check.explain.process import explain_process
@@ -33,6 +34,7 @@ from plait._check.explain.torn import explain_half, explain_iteration, explain_t
 from plait._check.explain.turned import explain_turned
 from plait._check.explain.unmade import explain_unmade
 from plait._check.explain.weakref import explain_weakref
+from plait._check.explain.wire import explain_unplugged, explain_wire
 from plait._check.explain.woken import explain_overtaken, explain_unlooped, explain_woken
 from plait._check.findings import Finding, Side
 from plait._check.reading.atomicity import Split, overlap
@@ -155,6 +157,21 @@ def _process(crash: Crash) -> Finding | None:
 def _overdrawn(crash: Crash) -> Finding | None:
     """A wrong result because a unit of a semaphore was given back twice."""
     return explain_overdrawn(crash.history, crash.sources) if crash.is_judged else None
+
+
+def _unplugged(crash: Crash) -> Finding | None:
+    """A socket or descriptor that another thread has closed."""
+    return explain_unplugged(crash.history, crash.failure, crash.sources)
+
+
+def _wire(crash: Crash) -> Finding | None:
+    """What came in between on a socket or a pipe."""
+    return explain_wire(crash.history, crash.before, crash.sources)
+
+
+def _order_lost(crash: Crash) -> Finding | None:
+    """A wrong result because threads overtook each other behind a lock."""
+    return explain_order_lost(crash.history, crash.before, crash.sources) if crash.is_judged else None
 
 
 def _forked(crash: Crash) -> Finding | None:
@@ -338,10 +355,10 @@ def _skipped(history: History, split: Split, sources: Sources) -> Finding | None
 
 
 _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
-    _asked, _closed, _context, _removed, _released, _iterated, _known, _weakref, _process, _forked,
-    _overdrawn, _timed, _woken, _early,
-    _unmade, _local, _replaced, _overtaken, _sure_split, _factory, _captured, _both, _leftover, _vain, _skew, _missed,
-    _torn, _swapped, _half_read, _some_split, _cached, _pieces, _stale, _turned, _untested,
+    _asked, _closed, _unplugged, _context, _removed, _released, _iterated, _known, _weakref, _process, _forked,
+    _overdrawn, _timed, _woken, _early, _unmade, _local, _replaced, _overtaken, _sure_split, _factory, _captured,
+    _both, _wire, _order_lost, _leftover, _vain, _skew, _missed, _torn, _swapped, _half_read, _some_split, _cached,
+    _pieces, _stale, _turned, _untested,
 )  # fmt: skip
 
 

@@ -84,16 +84,16 @@ KNOWN = (
         r"^RuntimeError: (dictionary|OrderedDict|[Ss]et|deque) (changed size|keys changed|mutated) during iteration",
         "changed while iterated",
         "Changed while it is iterated over",
-        "{name} goes through a dict, a set or a deque in {here}, and meanwhile something has been put in or taken out: "
-        "by another thread, in code that is not yours; by a handler of a signal, or a finalizer; or in the loop itself.",
+        "{name} goes through a dict, a set or a deque in {here}, and meanwhile something was put in or taken out: by "
+        "another thread, in code that is not yours; by a handler of a signal, or a finalizer; or in the loop itself.",
         "Go through a copy, `list(things)`, which is one step; or hold one lock over the loop, and over each change.",
     ),
     Known(
         r"^CancelledError: .* in (?!_base\.py)",  # which is where futures of threads say it
         "fails under a schedule",
         "Cancelled with another task",
-        "{name} gets a CancelledError in {here}. If nobody has cancelled it, somebody else was cancelled who awaits the "
-        "same: `cancel()` goes on to what a task awaits, and everybody who awaits that gets it.",
+        "{name} gets a CancelledError in {here}. If nobody has cancelled it, somebody else was cancelled who awaits "
+        "the same: `cancel()` goes on to what a task awaits, and everybody who awaits that gets it.",
         "Await what others await, too, behind a shield, wherever one may be cancelled alone: `await "
         "asyncio.shield(task)`. Or see in an `except asyncio.CancelledError:` whether it was meant: "
         "`asyncio.current_task().cancelling()` is 0 if not.",

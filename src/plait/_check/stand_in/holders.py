@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import wraps
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -52,7 +53,18 @@ class _Units:
         return bool(mine) or me is None or me.number not in self.asked
 
 
-def noting_holder(real: Callable[..., Coroutine[Any, Any, bool]]) -> Callable[..., Coroutine[Any, Any, bool]]:
+def of_holders() -> Iterator[tuple[Any, str, Any]]:
+    """Whose attribute, which, and what stands in for it."""
+    for kind in (asyncio.Lock, asyncio.Semaphore):
+        yield kind, "acquire", _noting_task(kind.acquire)
+        yield kind, "release", _forgetting(kind.release)
+    for name in ("acquire", "__enter__"):
+        yield threading.Semaphore, name, _noting_thread(getattr(threading.Semaphore, name))
+    for semaphore in (threading.Semaphore, threading.BoundedSemaphore):
+        yield semaphore, "release", _forgetting(semaphore.release)
+
+
+def _noting_task(real: Callable[..., Coroutine[Any, Any, bool]]) -> Callable[..., Coroutine[Any, Any, bool]]:
     """As `asyncio.Lock.acquire`, and that of an asyncio `Semaphore`."""
 
     @wraps(real)
@@ -69,7 +81,7 @@ def noting_holder(real: Callable[..., Coroutine[Any, Any, bool]]) -> Callable[..
     return acquire
 
 
-def noting_thread(real: Callable[..., bool]) -> Callable[..., bool]:
+def _noting_thread(real: Callable[..., bool]) -> Callable[..., bool]:
     """As `threading.Semaphore.acquire`."""
 
     @wraps(real)
@@ -87,7 +99,7 @@ def noting_thread(real: Callable[..., bool]) -> Callable[..., bool]:
     return acquire
 
 
-def forgetting_holder(real: Callable[..., None]) -> Callable[..., None]:
+def _forgetting(real: Callable[..., None]) -> Callable[..., None]:
     """As `release` of all of these; who gives back what it has not got is noted."""
 
     @wraps(real)

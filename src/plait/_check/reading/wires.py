@@ -1,0 +1,138 @@
+"""What goes over sockets and pipes, in the order of the record: who sends, receives and closes, and in which line.
+
+Only their order is known, not what is in the messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from plait._check.reading.atomicity import one_call
+from plait._check.reading.history import History
+from plait._core.event import Kind, Site
+
+_SENDS = frozenset({"socket.send", "socket.sendall", "socket.sendto", "socket.sendmsg", "os.write"})
+_RECEIVES = frozenset(
+    {"socket.recv", "socket.recv_into", "socket.recvfrom", "socket.recvfrom_into", "socket.recvmsg", "os.read"}
+)
+_CLOSES = frozenset({"socket.close", "socket.shutdown", "os.close"})
+
+
+class Between(NamedTuple):
+    """Two events of one thread that belong together, and one of another thread in between."""
+
+    first: int
+    other: int
+    second: int
+
+
+def sends(history: History, index: int) -> bool:
+    return _is(history, index, _SENDS)
+
+
+def receives(history: History, index: int) -> bool:
+    return _is(history, index, _RECEIVES)
+
+
+def closes(history: History, index: int) -> bool:
+    return _is(history, index, _CLOSES)
+
+
+def _is(history: History, index: int, names: frozenset[str]) -> bool:
+    event = history.events[index]
+    return event.kind is Kind.OUTSIDE and event.place >= 0 and event.name in names and event.site is not None
+
+
+def new(found: Iterator[Between], usual: Iterator[Between], history: History, before: History) -> Between | None:
+    """The first of those that the execution which passed does not have at the same places."""
+    known = {tuple(before.sites(*one)) for one in usual}
+    return next((one for one in found if tuple(history.sites(*one)) not in known), None)
+
+
+def pieces(history: History) -> Iterator[Between]:
+    """A message that is sent by two calls, and what another thread sends on the same in between."""
+    for place, mine in _by_place(history).items():
+        sent = [index for index in mine if sends(history, index)]
+        for at, second in enumerate(sent):
+            first = next((one for one in reversed(sent[:at]) if _same_thread(history, one, second)), -1)
+            others = [one for one in sent[:at] if one > first >= 0]
+            if (
+                others
+                and place >= 0
+                and _apart(history, first, second)
+                and not _kept_out(history, first, others[0], second)
+            ):
+                yield Between(first, others[0], second)
+
+
+def questions(history: History) -> Iterator[Between]:
+    """A question whose answer has not come, and what another thread sends on the same, or receives, in between.
+
+    `second` is where the answer is received; where the other has got it, the last that the thread did.
+    """
+    for mine in _by_place(history).values():
+        asks = {history.events[index].thread for index in mine if receives(history, index)}
+        asks &= {history.events[index].thread for index in mine if sends(history, index)}
+        for first in mine:
+            thread = history.events[first].thread
+            if thread not in asks or not sends(history, first):
+                continue
+            later = (index for index in mine if index > first and history.events[index].thread == thread)
+            second = next(later, history.of[thread][-1])
+            others = [one for one in mine if first < one < second and history.events[one].thread in asks - {thread}]
+            if others and not _kept_out(history, first, others[0], second):
+                yield Between(first, others[0], second)
+
+
+def parts(history: History) -> Iterator[Between]:
+    """What is received between two calls that send one message; `other` is that, and may have begun before."""
+    received = [index for index in range(len(history.events)) if receives(history, index)]
+    for mine in _by_place(history).values():
+        sent = [index for index in mine if sends(history, index)]
+        for first, second in pairwise(sent):
+            if _same_thread(history, first, second) and _apart(history, first, second):
+                for other in received:
+                    came = history.record.arrivals.get(other, other)
+                    if first < came <= second and history.events[other].place != history.events[first].place:
+                        yield Between(first, other, second)
+
+
+def last_close(history: History, use: int) -> int:
+    """Where another thread has closed what is used, before that; -1 if none has."""
+    event = history.events[use]
+    for index in range(use - 1, -1, -1):
+        other = history.events[index]
+        if other.place == event.place and closes(history, index) and other.thread != event.thread:
+            return index
+    return -1
+
+
+def _by_place(history: History) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for index, event in enumerate(history.events):
+        if event.kind is Kind.OUTSIDE and event.place >= 0:
+            found.setdefault(event.place, []).append(index)
+    return found
+
+
+def _same_thread(history: History, one: int, other: int) -> bool:
+    return history.events[one].thread == history.events[other].thread
+
+
+def _apart(history: History, first: int, second: int) -> bool:
+    """Whether one call of a function has two places that send."""
+    one, two = history.sites(first, second)
+    return one != two and one_call(history, first, second)
+
+
+def _kept_out(history: History, first: int, other: int, second: int) -> bool:
+    """Whether a lock is held over both that the other one has, too."""
+    return bool(history.held_over(first, second) & history.locks(other))
+
+
+def called(site: Site) -> str:
+    """What a call is of: ``self.connection`` of ``self.connection.sendall(data)``."""
+    owner, dot, _ = site.text.partition("(")[0].rpartition(".")
+    return owner if dot and owner != "os" else site.text.partition("(")[2].partition(",")[0].rstrip(")") or owner
