@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from traceback import walk_tb
+from collections.abc import Callable
 from typing import NamedTuple
 
 from plait._check.explain.asked import explain_asked
@@ -42,10 +41,11 @@ from plait._check.reading.best_split import best_split
 from plait._check.reading.half import half, half_read
 from plait._check.reading.history import History
 from plait._check.reading.leftover import leftover
-from plait._check.reading.ordering import gone, is_known, origins, swaps
+from plait._check.reading.ordering import Swap, gone, is_known, lacks, origins, swaps
 from plait._check.reading.source import Sources
+from plait._check.reading.suspects import suspects_of, touched_by
 from plait._check.reading.torn import torn
-from plait._check.reading.words import Words, begun, changeovers, frame_site, headline, innermost, line_of, own
+from plait._check.reading.words import Words, begun, changeovers, frame_site, headline, innermost, own
 from plait._check.record import Failure
 from plait._core.event import Kind
 
@@ -86,7 +86,7 @@ class Crash(NamedTuple):
 
 def explain_exception(history: History, failure: Failure, before: History | None, sources: Sources) -> Finding | None:
     """The finding of the first rule that fits, None if none does."""
-    suspects = _suspects(history, failure, sources)
+    suspects = suspects_of(history, failure, sources)
     split, points = best_split(history, before, suspects, failure, sources)
     crash = Crash(history, failure, before, suspects, split, points, sources)
     return next((found for rule in _RULES if (found := rule(crash)) is not None), None)
@@ -293,6 +293,7 @@ def _swapped(crash: Crash) -> Finding | None:
     found = []
     if before is not None:
         found = swaps(history, before, suspects) or swaps(history, before, origins(history, suspects))
+        found = found or _lacking(crash, before)
         found = [swap for swap in found if crash.may_miss or not swap.late or is_known(history, before, swap)]
     if found and before is not None:
         early = explain_published(history, found[0].writer, crash.failure.thread, crash.sources)
@@ -305,6 +306,16 @@ def _swapped(crash: Crash) -> Finding | None:
     lost = gone(crash.history, crash.suspects) if alone else None
     ended = lost is not None and ends(crash.sources, lost.site)
     return explain_swap(crash.history, lost, crash.sources) if lost is not None and ended else None
+
+
+def _lacking(crash: Crash, before: History) -> list[Swap]:
+    """The same of an element that is missing, which nobody has touched, perhaps."""
+    error, history = crash.failure.exception, crash.history
+    if not isinstance(error, LookupError):
+        return []
+    hot = touched_by(history, crash.failure, crash.sources)
+    element = f"[{error.args[0]!r}]" if isinstance(error, KeyError) and error.args else ""
+    return swaps(history, before, hot) or lacks(history, before, hot, element)
 
 
 def _some_split(crash: Crash) -> Finding | None:
@@ -360,34 +371,3 @@ _RULES: tuple[Callable[[Crash], Finding | None], ...] = (
     _both, _wire, _order_lost, _leftover, _vain, _skew, _missed, _torn, _swapped, _half_read, _some_split, _cached,
     _pieces, _stale, _turned, _untested,
 )  # fmt: skip
-
-
-def _suspects(history: History, failure: Failure, sources: Sources) -> list[int]:
-    """What the failing thread touched on the lines of the failure, the last first; else what it touched last.
-
-    The line of a `raise` touches nothing: it is the test around it that has failed; or what it was raised for, in the
-    body of a `try`.
-
-    What nobody else touches tells little: it is made of what was read before.
-    """
-    mine = [
-        index for index in history.of.get(failure.thread, []) if history.events[index].kind in (Kind.READ, Kind.WRITE)
-    ]
-    lines = {(frame.file, frame.line) for frame in own(failure.stack)}
-    last = innermost(failure.stack)
-    lines |= {(last.file, line) for line in sources.tested(last.file, last.line)} if last is not None else set()
-    lines |= set(_before_it(failure.exception))
-    hot = [index for index in mine if line_of(history.events[index].site) in lines]
-    others = {event.place for event in history.events if event.thread != failure.thread}
-    shared = [index for index in hot if history.events[index].place in others]
-    return list(reversed(shared or sorted({*hot, *mine[-4:]})))
-
-
-def _before_it(error: BaseException | None) -> Iterator[tuple[str, int]]:
-    """The lines that the exceptions came through in whose handlers this one was raised."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-        if error is not None:
-            yield from ((frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__))

@@ -177,6 +177,20 @@ def _missing(failing: History, passing: History, use: int) -> Swap | None:
     return None
 
 
+def lacks(failing: History, passing: History, suspects: list[int], element: str) -> list[Swap]:
+    """What a use of a whole container lacks: the element of this name, which another thread puts in where it passes."""
+    for use in suspects[:_LOOKED_AT]:
+        event = failing.events[use]
+        puts = (one for one in passing.events if one.kind == Kind.WRITE and one.name == element)
+        put = next((one for one in puts if label(passing, one.place) == label(failing, event.place)), None)
+        if event.name == "[]" and put is not None and put.thread != event.thread:
+            mine = failing.of.get(put.thread, [])
+            made = [at for at in mine if (failing.events[at].kind, failing.events[at].name) == (Kind.WRITE, element)]
+            if not made or made[0] > use:
+                return [Swap(use, next(iter(made), -1), put.site, put.thread, late=True)]
+    return []
+
+
 def label(history: History, place: int) -> str:
     """What kind of object it is, which says the same in every execution; "" if that is not known."""
     known = history.record.places.get(place)

@@ -21,12 +21,20 @@ def touched_in(node: ast.AST, part: str, site: Site, *, called: bool) -> ast.exp
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and (whole or node.func.attr == site.text):
         if not whole and part != site.text:
             return ast.Attribute(node.func.value, part)  # what the method keeps there: `level` of `setLevel()`
-        return node.func.value if whole else node.func
+        is_text = whole and isinstance(node.func.value, ast.Constant | ast.JoinedStr)  # as in `", ".join(names)`
+        return _given(node) if is_text else node.func.value if whole else node.func
     if isinstance(node, ast.Call) and whole and node.args:
         return node.args[0]
     if isinstance(node, ast.Attribute) and whole and called:
         return node.value
     return node if isinstance(node, ast.expr) else None
+
+
+def _given(call: ast.Call) -> ast.expr | None:
+    """What a call is given, if it is one thing."""
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    one = given[0] if len(given) == 1 else None
+    return one.value if isinstance(one, ast.Starred) else one
 
 
 def last_name(target: ast.expr) -> str:
