@@ -25,7 +25,7 @@ from plait._core.event import Kind
 _CONTAINER, _COLLECTION, _ITERATOR, _INSTANCE = Sort.CONTAINER, Sort.COLLECTION, Sort.ITERATOR, Sort.INSTANCE
 _READ, _WRITE = Kind.READ, Kind.WRITE
 _FIELDS = 8  # of an instance that is looked at as a whole; the first ones stand for the others
-_CALLED: Final = {weakref.ref: _READ, type(functools.lru_cache(len)): _WRITE}
+_CALLED: Final = {weakref.ref: _READ, weakref.WeakMethod: _READ, type(functools.lru_cache(len)): _WRITE}
 
 
 class Act(IntEnum):

@@ -195,13 +195,18 @@ def _way(blocked: Blocked, since: Site | None) -> tuple[Frame, ...]:
     return tuple(way[: _WAY - 1]) + tuple(way[-1:]) if len(way) > _WAY else tuple(way)
 
 
-def _in_finalizer(blocked: Blocked, since: Site | None) -> bool:
+def _in_finalizer(blocked: Blocked, since: Site | None, sources: Sources) -> bool:
     """Whether the way from the one to the other leads through `__del__`, or what `weakref` calls for an object."""
     way = _way(blocked, since)
-    if any(frame.function.rpartition(".")[2] == "__del__" for frame in way[1:]):
+    if any(_finalizes(frame, sources) for frame in way[1:]):
         return True
     inner = blocked.stack[blocked.stack.index(way[0]) :] if way else ()
     return any(os.path.basename(frame.file) == "weakref.py" for frame in inner)
+
+
+def _finalizes(frame: Frame, sources: Sources) -> bool:
+    name = frame.function.rpartition(".")[2]
+    return name == "__del__" or not sources.weak_callbacks(frame.file).isdisjoint((name, str(frame.line)))
 
 
 def _how_again(blocked: Blocked, since: Site | None, sources: Sources) -> Says:
@@ -209,7 +214,7 @@ def _how_again(blocked: Blocked, since: Site | None, sources: Sources) -> Says:
     frames = own(blocked.stack)
     if any(frame.function.rpartition(".")[2] in sources.signal_handlers(frame.file) for frame in frames):
         return HANDLER
-    if _in_finalizer(blocked, since):
+    if _in_finalizer(blocked, since, sources):
         return FINALIZER
     inside = [frame.line for frame in frames if since is not None and frame.function == since.function]
     calls = since is not None and any(sources.calls_each(since, line) for line in inside)
@@ -275,6 +280,8 @@ _THINGS = {
     "await condition": "a notify()",
     "await barrier": "others at a barrier",
     "await queue get": "an item in a queue",
+    "await data": "data from a stream",
+    "await room": "room in a stream",
     "await queue put": "room in a queue",
     "await queue join": "a queue to be done",
     "await tasks": "other tasks",

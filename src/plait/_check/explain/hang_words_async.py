@@ -37,6 +37,16 @@ ASYNC_WORDS = {
         "Write `await` in place of it: the coroutine or task itself, or `await asyncio.wrap_future(future)`. Only code "
         "that runs in another thread may call `result()`.",
     ),
+    "nothing comes, await data": Says(
+        "{name} waits in {here} for data from a stream, and nobody who is left sends any: {rest}.",
+        "Close the writer when all is written, in a `finally:`; a `read()` without a size waits for that end. And "
+        "settle who speaks first, and where a message ends: by its length, or a newline.",
+    ),
+    "nothing comes, await room": Says(
+        "{name} waits in {here} until there is room in a stream, and nobody who is left reads from it: {rest}.",
+        "Let somebody read while others write, in a task of its own: what fits into the buffers between both is all "
+        "that can be sent to one who does not read.",
+    ),
     "nobody sets it, await": Says(
         "{name} awaits a result in {here} that " + _LEFT.format(does="will set"),
         "Set a result or an exception on every way out of what computes it: `try: ... except BaseException as error: "

@@ -345,6 +345,7 @@ def cleared(blocked: Blocked, sources: Sources) -> int:
     return sources.calling(frame.file, name, "clear") if frame is not None and name else 0
 
 
+_COMES = ("channel get", "channel put", "queue get", "queue put", "data", "room")
 _RULES = {
     "lock": _lock,
     "condition": _condition,
@@ -361,8 +362,7 @@ _RULES = {
     "await semaphore": _async_lock,
     "await condition": _async_condition,
     **dict.fromkeys(  # their locks do not tell who has come and gone
-        ("channel get", "channel put", "await channel get", "await channel put", "await queue get", "await queue put"),
-        lambda _: ("nothing comes", ()),
+        ("channel get", "channel put", *(f"await {one}" for one in _COMES)), lambda _: ("nothing comes", ())
     ),
     "await queue join": _async_join,
 }

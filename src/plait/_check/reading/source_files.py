@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from plait._check.reading.touched import calls_of
 
+_WEAK = ("ref", "proxy", "WeakMethod", "finalize")
+
 
 class SourceFiles:
     """Files by name, read once each.
@@ -102,6 +104,14 @@ class SourceFiles:
         calls = (one for one in self._nodes(file) if isinstance(one, ast.Call))
         setting = (one for one in calls if ast.unparse(one.func) in ("signal.signal", "signal") and len(one.args) > 1)
         return {ast.unparse(one.args[1]).rpartition(".")[2] for one in setting}
+
+    def weak_callbacks(self, file: str) -> set[str]:
+        """The last names of what weak references call there when their object has gone; of a lambda, its line."""
+        calls = (one for one in self._nodes(file) if isinstance(one, ast.Call) and len(one.args) > 1)
+        given = (one.args[1] for one in calls if ast.unparse(one.func).rpartition(".")[2] in _WEAK)
+        return {
+            str(one.lineno) if isinstance(one, ast.Lambda) else ast.unparse(one).rpartition(".")[2] for one in given
+        }
 
     def returns_nothing(self, file: str, line: int) -> bool:
         """Whether the function around a line returns None wherever it ends, and is no generator or coroutine."""

@@ -58,6 +58,8 @@ _AWAITED = {  # by the method of asyncio, innermost last
     "Queue.get": "await queue get",
     "Queue.put": "await queue put",
     "Queue.join": "await queue join",
+    "StreamReader._wait_for_data": "await data",
+    "FlowControlMixin._drain_helper": "await room",
     "TaskGroup.__aexit__": "await tasks",
     "TaskGroup._aexit": "await tasks",
     "wait": "await tasks",

@@ -127,6 +127,8 @@ class Words:
             return f"{verb} {self.lock(event.place)}"
         if event.kind in (Kind.START, Kind.JOIN):
             return f"{verb} {self.thread(event.place)}"
+        if event.kind == Kind.PAUSE and event.site is not None and event.site.text == "return":
+            return "returns"
         return verb
 
     def deletes(self, index: int) -> bool:

@@ -22,7 +22,7 @@ from plait._check.hooks import MODULE_SCOPE
 from plait._check.rewrite.scopes import Scopes
 from plait._check.rewrite.statements import Statements
 
-VERSION = 12
+VERSION = 13
 
 
 def rewrite(source: str, file: str) -> CodeType:
@@ -54,7 +54,7 @@ def rewrite_parts(parts: Sequence[Part], flags: int = 0) -> list[CodeType]:
     codes = []
     for number, (file, statements) in enumerate(parts):
         tree = ast.Module(statements, [])
-        Statements(file, scopes).visit(tree)
+        Statements(file, scopes, finalizes=_finalizes(tree)).visit(tree)
         if not number:
             first = next((at for at, node in enumerate(tree.body) if not _must_be_first(at, node)), len(tree.body))
             call = ast.Call(ast.Name("@plait.new_scope", ast.Load()), [], [])
@@ -63,6 +63,16 @@ def rewrite_parts(parts: Sequence[Part], flags: int = 0) -> list[CodeType]:
         # Its asserts count under `python -O`, too.
         codes.append(compile(tree, file, "exec", flags, dont_inherit=True, optimize=0))
     return codes
+
+
+def _finalizes(tree: ast.Module) -> bool:
+    """Whether something may run when the last reference to an object goes."""
+    return any(
+        (isinstance(node, ast.FunctionDef) and node.name == "__del__")
+        or (isinstance(node, ast.Import) and any(alias.name == "weakref" for alias in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module == "weakref")
+        for node in ast.walk(tree)
+    )
 
 
 def _must_be_first(number: int, node: ast.stmt) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from plait._check.process_wide import WITH
 from plait._check.rewrite.calls import Calls
 from plait._check.rewrite.expressions import at_place, has_slice, token
+from plait._check.rewrite.scopes import Scopes
 
 _IN_PLACE: Final[dict[type[ast.operator], str]] = {
     ast.Add: "iadd",
@@ -30,7 +31,11 @@ Result = ast.stmt | list[ast.stmt]
 
 
 class Statements(Calls):
-    """Rewrites a whole module, in place."""
+    """Rewrites a whole module, in place; with `finalizes` others may also come before local variables go."""
+
+    def __init__(self, file: str, scopes: Scopes, *, finalizes: bool = False) -> None:
+        super().__init__(file, scopes)
+        self.finalizes = finalizes
 
     def visit(self, node: ast.AST) -> Any:
         """As `ast.NodeTransformer`; each statement uses the same hidden variables again."""
@@ -48,6 +53,12 @@ class Statements(Calls):
         first = node.body[1:2] if has_docstring else node.body[:1]
         site = self.site(node, node.name)
         body = self._block(node.body)
+        if (
+            self.finalizes
+            and isinstance(node, ast.FunctionDef)
+            and not isinstance(node.body[-1], ast.Return | ast.Raise)
+        ):
+            body.append(_expression(self._pause(node.body[-1]), node.body[-1]))
         at: ast.AST = first[0] if first else node
         begins: list[ast.stmt] = [_expression(self.hook("enter", at, site), at)]
         scope = self.around.scope
@@ -121,7 +132,18 @@ class Statements(Calls):
     def visit_Delete(self, node: ast.Delete) -> Result:
         before = [name for target in node.targets for name in _names(target)]
         node.targets = [self.visit(target) for target in node.targets]
-        return [*self._stores(before), node]
+        pauses = [_expression(self._pause(node), node)] if self.finalizes and before else []
+        return [*pauses, *self._stores(before), node]
+
+    def visit_Return(self, node: ast.Return) -> Result:
+        value = self.visit(node.value) if node.value is not None else None
+        node.value = self._pause(node, value) if self.finalizes else value
+        return node
+
+    def _pause(self, node: ast.stmt, value: ast.expr | None = None) -> ast.Call:
+        """A place to switch at, before something goes that only local variables hold."""
+        at = value or node
+        return self.hook("pause", at, value or at_place(ast.Constant(None), at), self.site(node, "return"))
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> Result:
         return self._and_bound(node, [alias.asname or alias.name.partition(".")[0] for alias in node.names])
