@@ -30,7 +30,9 @@ EXECUTIONS = int(os.environ.get("PLAIT_BUGS_EXECUTIONS", "5"))
 SEEDS = range(1, 1 + int(os.environ.get("PLAIT_BUGS_SEEDS", "1")))
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")  # of bugs
+@pytest.mark.filterwarnings(  # of bugs
+    "ignore::RuntimeWarning", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", BUGGY)
 def test_a_bug_is_found_and_called_what_it_is(name: str, seed: int) -> None:

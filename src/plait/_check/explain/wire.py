@@ -14,14 +14,14 @@ _CLOSED = ("Bad file descriptor", "file descriptor cannot be a negative integer"
 
 
 def explain_wire(history: History, before: History | None, sources: Sources) -> Finding | None:
-    """The finding for what the execution that passed does not have; None if there is nothing."""
+    """The finding for what has gone to the wrong one, or what the execution that passed does not have; else None."""
+    words = Words(history, sources)
+    if (found := next(questions(history), None)) is not None:
+        return _question(history, found, words)
     if before is None:
         return None
-    words = Words(history, sources)
     if (found := new(pieces(history), pieces(before), history, before)) is not None:
         return _pieces(history, found, words)
-    if (found := new(questions(history), questions(before), history, before)) is not None:
-        return _question(history, found, words)
     found = new(parts(history), parts(before), history, before)
     return _part(history, found, words) if found is not None else None
 
@@ -82,23 +82,23 @@ def _question(history: History, found: Between, words: Words) -> Finding:
     one, other, lines, thing = _told(history, found, words)
     sites = history.sites(*found)
     lock = min(history.locks(found.first) & history.locks(found.other), default=-1)
-    let_go = f" `{words.lock(lock)}` is let go of before the answer has come." if lock >= 0 else ""
     holds = f"Keep `{words.lock(lock)}`" if lock >= 0 else "Hold one lock"
     return Finding(
         "lock released in between" if lock >= 0 else "broken invariant",
-        f"Another one asks before the answer has come: {thing}",
-        f"{one} sends over `{thing}` in {words.line(sites[0])}, and the answer is yet to come when {other} uses the "
-        f"same in {words.line(sites[1], sites[0])}. Answers come one after the other, and bear no names: who reads "
-        f"first gets the first.{let_go}",
+        f"An answer for somebody else: {thing}",
+        f"{one} sends over `{thing}` in {words.line(sites[0])}, and {other} behind it; but {other} is the first to "
+        f"receive, in {words.line(sites[2], sites[0])}. Answers come one after the other, and bear no names: it gets "
+        f"the one for {one}.",
         f"{holds} from the question to the end of its answer, {lines}; or give each thread a connection of its own; or "
         "number the questions, and let one thread read and hand on the answers.",
-        (words.side(found.first), words.side(found.other)),
+        (words.side(found.first), words.side(found.second)),
         (
             words.moment(found.first, f"sends over {thing}"),
-            words.moment(found.other, "uses the same, before the answer was read"),
+            words.moment(found.other, "sends over the same"),
+            words.moment(found.second, f"receives first, what is for {one}"),
         ),
         gil=True,
-        reason="a call that sends gives up the GIL",
+        reason="a lock is let go in between" if lock >= 0 else "a call that sends gives up the GIL",
     )
 
 

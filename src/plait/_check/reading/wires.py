@@ -68,22 +68,19 @@ def pieces(history: History) -> Iterator[Between]:
 
 
 def questions(history: History) -> Iterator[Between]:
-    """A question whose answer has not come, and what another thread sends on the same, or receives, in between.
-
-    `second` is where the answer is received; where the other has got it, the last that the thread did.
-    """
+    """A question, another one of the same line behind it, and the thread of that one receives first."""
     for mine in _by_place(history).values():
-        asks = {history.events[index].thread for index in mine if receives(history, index)}
-        asks &= {history.events[index].thread for index in mine if sends(history, index)}
-        for first in mine:
-            thread = history.events[first].thread
-            if thread not in asks or not sends(history, first):
-                continue
-            later = (index for index in mine if index > first and history.events[index].thread == thread)
-            second = next(later, history.of[thread][-1])
-            others = [one for one in mine if first < one < second and history.events[one].thread in asks - {thread}]
-            if others and not _kept_out(history, first, others[0], second):
-                yield Between(first, others[0], second)
+        sent = [index for index in mine if sends(history, index)]
+        received = sorted((_came(history, index), index) for index in mine if receives(history, index))
+        for came, second in received:
+            thread = history.events[second].thread
+            other = next((one for one in reversed(sent) if one < came and history.events[one].thread == thread), -1)
+            for first in sent if other >= 0 else ():
+                asks = history.events[first].thread
+                has_got = any(first < at < came and history.events[one].thread == asks for at, one in received)
+                alike = asks != thread and history.events[first].site == history.events[other].site
+                if first < other and alike and not has_got and not _kept_out(history, other, first, second):
+                    yield Between(first, other, second)
 
 
 def parts(history: History) -> Iterator[Between]:
@@ -94,8 +91,10 @@ def parts(history: History) -> Iterator[Between]:
         for first, second in pairwise(sent):
             if _same_thread(history, first, second) and _apart(history, first, second):
                 for other in received:
-                    came = history.record.arrivals.get(other, other)
-                    if first < came <= second and history.events[other].place != history.events[first].place:
+                    if (
+                        first < _came(history, other) <= second
+                        and history.events[other].place != history.events[first].place
+                    ):
                         yield Between(first, other, second)
 
 
@@ -107,6 +106,11 @@ def last_close(history: History, use: int) -> int:
         if other.place == event.place and closes(history, index) and other.thread != event.thread:
             return index
     return -1
+
+
+def _came(history: History, index: int) -> int:
+    """When it had received something: how many events there were, or where it is among them."""
+    return history.record.arrivals.get(index, index)
 
 
 def _by_place(history: History) -> dict[int, list[int]]:
