@@ -59,8 +59,9 @@ def _of_calls(history: History, failure: Failure, cause: Cause, words: Words, so
     ]
     who, where = calls[-1] if calls else ("", "")
     done = cause.tally["task_done"]
-    sets = numbered(set_in(cause.blocked, sources)) if cause.waiting.kind == "event" else ""
-    earlier = f" It is set in {sets}, where nobody has come." if sets else ""
+    lines = set_in(cause.blocked, sources) if cause.waiting.kind == "event" else ()
+    sets, come = numbered(lines), any(history.line(at) in lines for at in range(len(history.events)))
+    earlier = f" It is set in {sets}, {'but not this one' if come else 'where nobody has come'}." if sets else ""
     return {
         "who": who,
         "where": where,
