@@ -14,6 +14,8 @@ from plait._check.reading.wires import called, sends
 from plait._check.reading.words import Words
 from plait._core.event import Kind, Site
 
+_NEAR = 16  # events behind a change in which it is handed on
+_MANY = 100  # changes that are looked at, the last ones
 _PUTS = ("put", "put_nowait", "append")
 
 
@@ -26,10 +28,8 @@ class Lost(NamedTuple):
 
 def explain_order_lost(history: History, before: History | None, sources: Sources) -> Finding | None:
     """The finding for what the execution that passed does not have; None if there is nothing."""
-    if before is None or next(_lost(before, sources), None) is not None:
-        return None
-    found = next(_lost(history, sources), None)
-    if found is None:
+    found = next(_lost(history, sources), None) if before is not None else None
+    if found is None or before is None or next(_lost(before, sources), None) is not None:
         return None
     words = Words(history, sources)
     early, late = found.changes
@@ -64,8 +64,8 @@ def _goes(step: Site | None, sources: Sources) -> str:
 
 def _lost(history: History, sources: Sources) -> Iterator[Lost]:
     """Two threads that change something under a lock, let go of it, and come to the next step the other way round."""
-    changes = (index for index, event in enumerate(history.events) if event.kind is Kind.WRITE)
-    went = [found for index in changes for found in _next(history, index, sources)]
+    changes = [at for at, event in enumerate(history.events) if event.kind is Kind.WRITE and history.locks(at)]
+    went = [found for index in changes[-_MANY:] for found in _next(history, index, sources)]
     for early, step in went:
         for late, other in went:
             one, two = history.events[early], history.events[late]
@@ -76,9 +76,8 @@ def _lost(history: History, sources: Sources) -> Iterator[Lost]:
 
 def _next(history: History, change: int, sources: Sources) -> Iterator[tuple[int, int]]:
     """A change under a lock, with what the same call hands on behind the end of the lock, if it does."""
-    locks = history.locks(change)
-    mine = history.of[history.events[change].thread]
-    for index in mine[history.steps[change] + 1 :] if locks else ():
+    mine, step = history.of[history.events[change].thread], history.steps[change]
+    for index in mine[step + 1 : step + 1 + _NEAR]:
         if not history.held_over(change, index) and one_call(history, change, index):
             if _hands(history, index, sources):
                 yield change, index

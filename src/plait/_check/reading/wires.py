@@ -20,6 +20,9 @@ _RECEIVES = frozenset(
 _CLOSES = frozenset({"socket.close", "socket.shutdown", "os.close"})
 
 
+_MANY = 64  # what was done to one of them that is looked at, the last of it
+
+
 class Between(NamedTuple):
     """Two events of one thread that belong together, and one of another thread in between."""
 
@@ -85,7 +88,7 @@ def questions(history: History) -> Iterator[Between]:
 
 def parts(history: History) -> Iterator[Between]:
     """What is received between two calls that send one message; `other` is that, and may have begun before."""
-    received = [index for index in range(len(history.events)) if receives(history, index)]
+    received = [index for index in range(len(history.events)) if receives(history, index)][-_MANY:]
     for mine in _by_place(history).values():
         sent = [index for index in mine if sends(history, index)]
         for first, second in pairwise(sent):
@@ -118,7 +121,7 @@ def _by_place(history: History) -> dict[int, list[int]]:
     for index, event in enumerate(history.events):
         if event.kind is Kind.OUTSIDE and event.place >= 0:
             found.setdefault(event.place, []).append(index)
-    return found
+    return {place: mine[-_MANY:] for place, mine in found.items()}
 
 
 def _same_thread(history: History, one: int, other: int) -> bool:
