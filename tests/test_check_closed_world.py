@@ -393,3 +393,36 @@ def test_classes_inherit_again_what_they_inherited_before() -> None:
         assert all(name in vars(owner) for owner, name in owners)
     assert not all(before)
     assert [name in vars(owner) for owner, name in owners] == before
+
+
+def test_a_server_that_nobody_ends_is_no_hang_and_is_said_to_go_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may connect to it; but it does not end by itself, and where it goes round is known."""
+    monkeypatch.setattr(heartbeat, "_FEW", 2)
+    result = explore(
+        tmp_path,
+        """
+        import socket, threading
+        class Server:
+            def __init__(self):
+                self.listener, self.running = socket.create_server(("127.0.0.1", 0)), False
+                self.listener.settimeout(0.5)
+            def serve(self):
+                self.running = True
+                while self.running:
+                    try:
+                        self.listener.accept()
+                    except TimeoutError:
+                        continue
+        server = Server()
+        thread = threading.Thread(target=server.serve)
+        server.running = False
+        thread.start()
+        thread.join()
+        """,
+        runs=1,
+    )
+    assert result.verdict.word == "inconclusive"
+    assert "goes round and asks again and again" in result.verdict.reason
+    assert "program.py, line 11" in result.verdict.reason

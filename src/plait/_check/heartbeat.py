@@ -94,14 +94,18 @@ class Heartbeat:
             return self._look(me, moment)
         return moment
 
-    def next_outside(self, moment: float) -> float:
+    def next_outside(self, moment: float, *, alone: bool) -> float:
         """The same, in an execution in which nobody but time can end the calls outside our control.
+
+        Unless it is `alone` somebody from elsewhere might, of whom there is no sign; then nothing is a hang.
 
         Raises:
             Abort: likewise.
         """
         self._beats += 1
-        return self._look(self._execution.threads[0], moment) if self._beats % _FEW == 0 else moment
+        if self._beats % _FEW:
+            return moment
+        return self._look(self._execution.threads[0], moment, calm=_CALM, alone=alone)
 
     def judged(self, failure: Failure) -> tuple[Failure | None, str]:
         """The failure, unless it came after a leap: then why nothing can be said."""
@@ -110,16 +114,17 @@ class Heartbeat:
         beating = self._last.beating if self._last is not None else ()
         return None, _LEAPT.format(_names(self._execution, beating))
 
-    def _look(self, me: Controlled, moment: float) -> float:
+    def _look(self, me: Controlled, moment: float, *, calm: int = _LONG, alone: bool = True) -> float:
         execution = self._execution
         look, alike = self._seen(), False
+        look = look if look is None or alone or not look.hangs else None
         if look is not None and self._last is not None:
             alike = look == self._last and not self._noticed(execution.events[self._began :])
         if look is not None and (self._last is None or look.waiting != self._last.waiting):
             self._cut = self._began
         self._calm = self._calm + 1 if alike else 0
         self._last, self._began = look, len(execution.events)
-        if look is None or self._calm < (_CALM if look.hangs else _LONG):
+        if look is None or self._calm < (_CALM if look.hangs else calm):
             return moment
         if self._leapt and not look.hangs:
             execution.gave_up = _endless(execution, look)

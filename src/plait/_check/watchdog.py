@@ -82,7 +82,7 @@ class _Watch:
             execution.fail(stuck(execution, execution.threads[0]))
             return
         with suppress(Abort):
-            moment = execution.heartbeat.next_outside(moment) if world.hangs else moment
+            moment = execution.heartbeat.next_outside(moment, alone=world.hangs)
             execution.now = max(execution.now, moment)
 
     def _suspect(self, running: Controlled) -> None:
