@@ -117,6 +117,55 @@ threads = [threading.Thread(target=flush) for _ in range(2)]
         "Given back more often than taken: limit",
         ("and does not get it", "right behind line"),
     ),
+    "a unit given back in the block, and at its end": Told(
+        """
+import asyncio
+async def fetch(limit, inside, fails):
+    async with limit:
+        inside.append(1)
+        await asyncio.sleep(0.1)
+        if fails:
+            limit.release()
+        most = len(inside)
+        inside.pop()
+        return most
+async def main():
+    limit, inside = asyncio.Semaphore(1), []
+    assert max(await asyncio.gather(*(fetch(limit, inside, fails) for fails in (True, False, False)))) == 1
+asyncio.run(main())
+""",
+        "Given back more often than taken: limit",
+        ("in line 4, and gives it back in line 4, at the end of the block",),
+    ),
+    "what is closed before the pool that uses it": Told(
+        """
+from concurrent.futures import ThreadPoolExecutor
+class Log:
+    def __init__(self): self.lines = []
+    def write(self, line): self.lines.append(line)
+    def close(self): self.lines = None
+log, pool = Log(), ThreadPoolExecutor(1)
+written = pool.submit(log.write, "one")
+log.close()
+pool.shutdown()
+written.result()
+""",
+        "Used after its end: self.lines",
+        ("after the main thread has changed it in line 6",),
+    ),
+    "a closed socket among those that are polled": Told(
+        """
+import select, socket, threading
+ours, theirs = socket.socketpair()
+def drop(): ours.close()
+thread = threading.Thread(target=drop)
+thread.start()
+select.select([ours], [], [], 0)
+thread.join()
+theirs.close()
+""",
+        "Used after it was closed: ours",
+    ),
     "who is cancelled cancels what others await": Told(
         (BUGS / "async_cancelled_together.py").read_text(),
         "Cancelled with another task",

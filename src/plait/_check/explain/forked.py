@@ -42,7 +42,7 @@ def explain_forked(history: History, before: History | None, words: Words) -> Fi
 
 
 def _caught(history: History) -> Iterator[Caught]:
-    """All that another thread had at a fork, taken in lines of the program."""
+    """All that another thread had at a fork; what it has taken in lines of the program comes first."""
     has: dict[int, int] = {}
     for index, event in enumerate(history.events):
         if event.kind is Kind.ACQUIRE and history.is_lock(event.place):
@@ -50,6 +50,6 @@ def _caught(history: History) -> Iterator[Caught]:
         elif event.kind is Kind.RELEASE:
             has.pop(event.place, None)
         elif event.kind is Kind.OUTSIDE and event.name == FORK:
-            for taken in has.values():
-                if history.events[taken].thread != event.thread and history.events[taken].site is not None:
-                    yield Caught(index, taken)
+            others = [taken for taken in has.values() if history.events[taken].thread != event.thread]
+            for taken in sorted(others, key=lambda taken: history.events[taken].site is None):
+                yield Caught(index, taken)

@@ -19,8 +19,9 @@ def explain_overdrawn(history: History, sources: Sources) -> Finding | None:
     if remark is None or remark.site is None or remark.other is None:
         return None
     words = Words(history, sources)
-    name, thing = words.thread(remark.thread), _thing(remark.site, "release", sources)
+    name, thing = words.thread(remark.thread), _given(remark.site, sources)
     taken, given = words.line(remark.other), words.line(remark.site, remark.other)
+    given += ", at the end of the block," if remark.site.line == remark.other.line else ""
     in_vain = remark.what == IN_VAIN
     why = (
         f"{name} asks for `{thing}` in {taken}, and does not get it; but it gives it back in {given}"
@@ -56,13 +57,17 @@ def _remarks(history: History, sources: Sources) -> list[Remark]:
         one
         for one in history.record.remarks
         if one.kind == OVERDRAWN and one.site is not None and one.other is not None
-        if one.site.function == one.other.function and one.site.line > one.other.line
-        if last_word(_thing(one.site, "release", sources)) == last_word(_taken(one.other, sources))
+        if one.site.function == one.other.function and one.site.line >= one.other.line
+        if last_word(_given(one.site, sources)) == last_word(_taken(one.other, sources))
     ]
 
 
 def _thing(site: Site, method: str, sources: Sources) -> str:
     return receiver(sources.line(site.file, site.line), method)
+
+
+def _given(site: Site, sources: Sources) -> str:
+    return _thing(site, "release", sources) or entered(sources.line(site.file, site.line))
 
 
 def _taken(site: Site, sources: Sources) -> str:

@@ -37,7 +37,7 @@ def explain_unplugged(history: History, failure: Failure, sources: Sources) -> F
     if closed < 0:
         return None
     words = Words(history, sources)
-    thing, there = _thing(history, use), words.line(history.events[closed].site, history.events[use].site)
+    thing, there = _thing(history, closed), words.line(history.events[closed].site, history.events[use].site)
     return Finding(
         "used after the end",
         f"Used after it was closed: {thing}",

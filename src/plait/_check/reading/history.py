@@ -15,7 +15,7 @@ lock as long as whoever takes it gives it back, see `mutexes`.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from plait._check.reading.mutexes import Mutexes
@@ -191,18 +191,24 @@ class _Order:
         self._events = history.events
         now: dict[int, Clock] = {}
         last: dict[int, Clock] = {}  # of the last release of a lock
+        items: dict[
+            int, deque[Clock]
+        ] = {}  # of what is in a SimpleQueue: who takes one knows nothing of those behind it
         ends: dict[int, Clock] = {}
         for event in history.events:
             thread = event.thread
             clock = now.setdefault(thread, {thread: 1})
             if event.kind == Kind.ACQUIRE and orders(event.place):
-                clock = _joined(clock, last.get(event.place))
+                put = items.get(event.place)
+                clock = _joined(clock, put.popleft() if put else last.get(event.place))
             elif event.kind == Kind.JOIN:
                 clock = _joined(clock, ends.get(event.place))
             self._clocks.append(clock)
             now[thread] = clock
             if event.kind == Kind.RELEASE and orders(event.place):
                 last[event.place] = _joined(clock, last.get(event.place))
+                if (place := history.record.places.get(event.place)) is not None and place.label == "SimpleQueue":
+                    items.setdefault(event.place, deque()).append(clock)
                 now[thread] = _ticked(clock, thread)
             elif event.kind == Kind.START:
                 now[event.place] = {**clock, event.place: 1}

@@ -102,11 +102,11 @@ def parts(history: History) -> Iterator[Between]:
 
 
 def last_close(history: History, use: int) -> int:
-    """Where another thread has closed what is used, before that; -1 if none has."""
+    """Where another thread has closed what is used, before that; anything, where many are waited for; -1 for none."""
     event = history.events[use]
     for index in range(use - 1, -1, -1):
         other = history.events[index]
-        if other.place == event.place and closes(history, index) and other.thread != event.thread:
+        if event.place in (-1, other.place) and closes(history, index) and other.thread != event.thread:
             return index
     return -1
 
