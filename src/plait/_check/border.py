@@ -82,8 +82,8 @@ class Border:
     def come_back(self, me: Controlled) -> None:
         """The call has returned: `me` waits for its turn, or takes up the baton if nobody has it."""
         with self.border:
-            me.call = UNKNOWN
             self.returned.append(me)
+            me.call = UNKNOWN  # only now: who waits for it to be back looks whether its call is known
             if self.dropped and not self.aborting:
                 self.dropped = False
                 self.admit()

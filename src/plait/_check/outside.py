@@ -133,7 +133,7 @@ def _let_arrive(execution: Execution) -> None:
     """Whoever this call has given something comes back before anybody goes on, and so with the same each time."""
     end = monotonic() + _ARRIVING
     for other in execution.threads if execution.away and TELLS else ():
-        while other.outside and other not in execution.returned and _goes_on(other):
+        while other.away and other not in execution.returned and _goes_on(other):
             if execution.aborting or monotonic() > end:
                 return
             _real_sleep(0)

@@ -47,6 +47,12 @@ _KINDS = (
 )
 
 
+_CANCELLED = (
+    "Before the work begins ask `{}.set_running_or_notify_cancel()`: it is False for one that was cancelled, and from "
+    "then on nobody can cancel it. Or d"
+)
+
+
 def explain_asked(history: History, failure: Failure, sources: Sources) -> Finding | None:
     """The finding for such an error after a check by the same thread; None for others, and without such a check."""
     kind = next((kind for kind in _KINDS if isinstance(failure.exception, kind.errors)), None)
@@ -79,7 +85,8 @@ def _finding(
         f"{name} asks `{thing}.{check.method}()` in {words.line(sites[0])} and acts on the answer "
         f"in {words.line(sites[2], sites[0])}. In between {who} uses it in "
         f"{words.line(sites[1], sites[0])}, so the answer does not hold any more.",
-        f"Do not ask first: call `{thing}.{act.method}()` and catch {kind.module}.{raised}.",
+        f"{_CANCELLED.format(thing) if other.method == 'cancel' else 'D'}o not ask first: call "
+        f"`{thing}.{act.method}()` and catch {kind.module}.{raised}.",
         (words.side(check.at), words.side(other.at)),
         tuple(words.moment(call.at, f"calls {thing}.{call.method}()") for call in (check, other, act)),
         reason=f"it takes the {kind.what}'s lock in between",
