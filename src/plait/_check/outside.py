@@ -116,7 +116,7 @@ def outside(real: Callable[..., Any], what: str, blocks: Blocks = always) -> Cal
         timed = timed_wait(real, *args, **options)
         until, polled = (None, None) if timed is None else (execution.now + timed.seconds, timed.files)
         step = len(execution.events) - 1
-        me.outside, me.call = True, Call(_inode(*args), polled, until, tells=blocks in _TELLING)
+        me.outside, me.call = True, Call(_inode(*args), polled, until, tells=blocks not in _SILENT)
         execution.let_go(me, what + where)
         try:
             return real(*args, **options) if timed is None else _until(execution, me, timed)
@@ -237,4 +237,4 @@ def _waits(pid: int, options: int) -> bool:
         return False  # it is no child, or not any more: the call says so
 
 
-_TELLING = (_nothing_to_read, _no_room, _no_room_for_all)
+_SILENT = (always, _is_blocking, _waits)  # of calls of these nobody says what they wait for
