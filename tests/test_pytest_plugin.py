@@ -335,7 +335,7 @@ def test_direct(sized):
     assert sized == "in its place"
 """
     )
-    result = run(pytester, "--plait=0.2")
+    result = run(pytester, "--plait=2")
     result.assert_outcomes(passed=4)
     result.stdout.fnmatch_lines(["4 tests under *"])
     assert "not checked" not in result.stdout.str()
