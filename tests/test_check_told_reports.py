@@ -107,6 +107,35 @@ threads = [threading.Thread(target=flush) for _ in range(2)]
         "Nobody will wake it: mine",
         ("not nobody has come", "but not this one"),
     ),
+    "the last user, who closes when the lock is free": Told(
+        """
+import threading
+class Session: is_open = True
+class Shared:
+    def __init__(self): self.lock, self.users, self.session = threading.Lock(), 0, None
+    def __enter__(self):
+        with self.lock:
+            self.users += 1
+            if self.session is None:
+                self.session = Session()
+            return self.session
+    def __exit__(self, *error):
+        with self.lock:
+            self.users -= 1
+            last = self.users == 0
+        if last:
+            self.session.is_open = False
+            self.session = None
+shared = Shared()
+def ask():
+    with shared as session:
+        assert session.is_open
+threads = [threading.Thread(target=ask) for _ in range(2)]
+"""
+        + THREADS,
+        "Checked, then changed by another thread: self.session",
+        ("Keep `self.lock` until line 18 is done: one `with` block around lines 13 to 18",),
+    ),
     "a unit given back by the except, and by the finally": Told(
         (BUGS / "permit_given_back_twice.py").read_text(),
         "Given back more often than taken: self.permits",

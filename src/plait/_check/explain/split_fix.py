@@ -32,7 +32,7 @@ def fix_of_split(history: History, split: Split, words: Words, kind: str, thing:
         made = _made(min(mine), min(theirs), words)
         return f"Use one and the same lock for `{thing}`, over {over} and in {where}.{made}"
     if mine and not theirs & mine:
-        return f"Take `{words.lock(min(mine))}` in {where} too."
+        return _taken_there(history, split, words, min(mine))
     threads = {history.events[index].thread for index in (split.first, split.other)}
     if not theirs and all(map(history.is_task, threads)):
         loops = {history.loop_thread(thread) for thread in threads}
@@ -51,6 +51,21 @@ def fix_of_split(history: History, split: Split, words: Words, kind: str, thing:
     place = _across(history, split, words, block) if apart else _turn_of_loop(sites, words.sources, block)
     place = place or f"over {over} (`{block}` around {_amount(over)})"
     return _or_else(f"Hold {f'`{name}`' if name else 'one lock'} {place}{everywhere}.", history, split, words, kind)
+
+
+def _taken_there(history: History, split: Split, words: Words, lock: int) -> str:
+    """What to do about an access without the lock: who had it before, in the same call, has to keep it."""
+    name, other = words.lock(lock), history.events[split.other]
+    where = words.line(other.site, history.events[split.first].site)
+    for index in reversed(history.of[other.thread][: history.steps[split.other]]):
+        event = history.events[index]
+        if (event.kind, event.place) == (Kind.ACQUIRE, lock) and one_call(history, index, split.other):
+            block = words.block([event.site, other.site])
+            return (
+                f"Keep `{name}` until {where} is done: one `with` block around {block}. If it is taken anew, what was "
+                "seen before may be old by then."
+            )
+    return f"Take `{name}` in {where} too."
 
 
 def _made(mine: int, theirs: int, words: Words) -> str:
