@@ -93,6 +93,23 @@ asyncio.run(main())
     ),
 }
 LONG = {
+    "who has much to do when it is cancelled": """
+        import asyncio
+        from collections import deque
+        async def write(lines):
+            try:
+                await asyncio.sleep(1e6)
+            finally:
+                while lines:
+                    await asyncio.sleep(0.01)
+                    lines.popleft()
+        async def main():
+            task = asyncio.create_task(write(deque(range(1000))))
+            await asyncio.sleep(1)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        asyncio.run(main())
+        """,
     "a loop that counts": """
 import threading, time
 done = threading.Event()

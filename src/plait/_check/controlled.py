@@ -83,7 +83,7 @@ class Controlled(ThreadState):
         held: the locks that it holds, each with the site where it got it.
         task_ref: gives the asyncio task that it is, which nothing of ours may keep alive; None for a thread.
         aborts: how often it was told that the execution is over.
-        cancelled: of a task that was cancelled and has not ended, how many steps it had made when that was seen first.
+        cancelled: of a task that was cancelled and has not ended, how many events there were when that was seen first.
         overdue: the threads for whose end it has waited with a timeout, in vain.
     """
 

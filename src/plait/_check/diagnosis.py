@@ -42,10 +42,9 @@ def at_limit(execution: Execution, me: Controlled) -> None:
     It is for ever, and a failure, when lately nobody has changed anything: they look, and nothing will be different; or
     when a task was cancelled long ago and goes on. Otherwise nothing can be said.
     """
-    ignorant = deaf(execution)
-    for task in ignorant:
-        ignoring(execution, task)
-    if (_changes(execution) or execution.away) and not ignorant:
+    if ignorant := _deaf(execution):
+        goes_on_cancelled(execution, me, ignorant)
+    elif _changes(execution) or execution.away:
         steps = f"longer than {len(execution.events):,} steps{busiest(execution.events[-LATELY:], execution.threads)}"
         chain = chain_of_timers(execution.threads)
         asks = f". {chain}Does" if chain else ": does"
@@ -53,6 +52,13 @@ def at_limit(execution: Execution, me: Controlled) -> None:
         execution.stop()
     else:
         execution.fail(_endless(execution, me))
+
+
+def goes_on_cancelled(execution: Execution, me: Controlled, tasks: Sequence[Controlled]) -> None:
+    """These tasks were cancelled, and will not end: a failure."""
+    for task in tasks:
+        ignoring(execution, task)
+    execution.fail(_endless(execution, me))
 
 
 def give_up(execution: Execution, why: str) -> None:
@@ -65,7 +71,7 @@ def give_up(execution: Execution, why: str) -> None:
 
 def goes_on(execution: Execution) -> bool:
     """Whether a long execution is to go on: something happens in it, and there is time."""
-    if len(execution.events) >= _MOST or not (_changes(execution) or execution.away) or deaf(execution):
+    if len(execution.events) >= _MOST or not (_changes(execution) or execution.away) or _deaf(execution):
         return False
     return execution.until is None or monotonic() < execution.until
 
@@ -76,15 +82,15 @@ def only_time_helps(execution: Execution) -> bool:
     return bool(sleeps) and len(execution.events) < _MOST and not _changes(execution)
 
 
-def deaf(execution: Execution) -> list[Controlled]:
-    """The tasks that were cancelled long ago, many steps of theirs, and go on."""
+def _deaf(execution: Execution) -> list[Controlled]:
+    """The tasks that were cancelled long ago, many steps, and go on."""
     found = []
     for me in execution.threads:
         if me.task is None or me.done or not me.task.cancelling():
             me.cancelled = -1
         elif me.cancelled < 0:
-            me.cancelled = me.steps
-        elif me.steps - me.cancelled >= _DEAF:
+            me.cancelled = len(execution.events)
+        elif len(execution.events) - me.cancelled >= LATELY:
             found.append(me)
     return found
 
@@ -95,7 +101,6 @@ def _changes(execution: Execution) -> bool:
 
 _MOST = 2_000_000  # steps: about a gigabyte
 LATELY = 20_000  # steps
-_DEAF = 4_000  # steps of a task since it was cancelled
 BRIEFLY = 1_000  # steps between two looks whether a call outside our control has returned
 _CHANGES = (Kind.WRITE, Kind.ACQUIRE, Kind.RELEASE, Kind.START, Kind.JOIN, Kind.OUTSIDE, Kind.END)
 

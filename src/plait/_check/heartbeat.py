@@ -21,7 +21,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from plait._check.controlled import Abort, next_moment
-from plait._check.diagnosis import at_limit, deaf, stuck
+from plait._check.diagnosis import goes_on_cancelled, stuck
 from plait._check.process_wide import SETTINGS
 from plait._check.reading.awaited import awaited
 from plait._check.reading.deadlocks import circle
@@ -41,6 +41,7 @@ _BEATS = 64  # how often time goes on between two looks
 _FEW = 32  # the same where calls outside our control wait, which takes longer
 _CALM = 3  # looks alike, before the leap and after it
 _LONG = 32  # looks alike, where all depends on those who beat
+_DEAF = 8  # looks alike, of a task that goes on although it was cancelled
 _LEAP = 365 * 86_400.0  # seconds
 _LEAPT: Final = (
     "{} goes on again and again while others wait; it failed when that had lasted for a year. Does it end by itself?"
@@ -52,7 +53,7 @@ _SIZED = (list, dict, set, tuple, frozenset, bytearray)
 class _Look(NamedTuple):
     """What is compared from one look to the next: who waits, who beats, what they do and what they know.
 
-    `hangs` is whether somebody waits for what those who beat cannot do.
+    `hangs` is whether somebody waits for what those who beat cannot do; `deaf` are those of them that were cancelled.
     """
 
     hangs: bool
@@ -60,6 +61,7 @@ class _Look(NamedTuple):
     beating: frozenset[int]
     does: frozenset[tuple[Kind, str, Site | None]]
     knows: dict[tuple[int, int, str], object]
+    deaf: frozenset[int]
 
 
 class Heartbeat:
@@ -87,9 +89,6 @@ class Heartbeat:
             execution.fail(stuck(execution, me))
             raise Abort
         self._beats += 1
-        if self._beats % _BEATS == 0 and deaf(execution):
-            at_limit(execution, me)
-            raise Abort
         if self._beats % _BEATS == 0 and not (execution.outside or execution.strangers):
             return self._look(me, moment)
         return moment
@@ -124,6 +123,9 @@ class Heartbeat:
             self._cut = self._began
         self._calm = self._calm + 1 if alike else 0
         self._last, self._began = look, len(execution.events)
+        if look is not None and look.deaf and not look.hangs and self._calm >= _DEAF:
+            goes_on_cancelled(execution, me, [execution.threads[number] for number in sorted(look.deaf)])
+            raise Abort
         if look is None or self._calm < (_CALM if look.hangs else calm):
             return moment
         if self._leapt and not look.hangs:
@@ -154,10 +156,9 @@ class Heartbeat:
             return None  # such as a function that was called where it was to be handed over: a finding, in time
         if not hangs and any(event.place == drawn and event.kind is Kind.WRITE for event in new):
             return None  # they may end by chance
-        if not hangs and any(one.task is not None and one.task.cancelling() for one in alive):
-            return None  # who goes on although it was cancelled is a finding, in time
+        deaf = frozenset(one.number for one in alive if one.task is not None and one.task.cancelling()) & lasting
         does = frozenset((event.kind, event.name, event.site) for event in new)
-        return _Look(hangs, frozenset(still), lasting, does, _knowledge(execution, lasting))
+        return _Look(hangs, frozenset(still), lasting, does, _knowledge(execution, lasting), deaf)
 
     def _noticed(self, events: Collection[Event]) -> bool:
         """Whether those who beat look at what they change from one beat to the next, other than to change it."""
