@@ -200,6 +200,7 @@ def test_what_could_tell_the_difference_stays_on_threads(start: Callable[[], pla
 
 def test_what_only_shares_data_is_run_by_the_caller() -> None:
     stream = plait.map(counts, range(3_000))
+    COUNTED.clear()
     assert threading.get_ident() in list(stream)
     assert stream.report.engine == "inline"
     assert len(COUNTED) == 3_000
