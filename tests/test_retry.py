@@ -48,17 +48,18 @@ def test_what_is_worth_another_attempt(on, error, worth):
 
 
 @pytest.mark.parametrize(
-    ("on", "error", "name"),
+    ("on", "kind", "name"),
     [
-        (Exception, TaskTimeout("late"), "TimeoutError"),
-        ((ValueError, OSError), TaskTimeout("late"), "TimeoutError"),
-        (Exception, WorkerDied("it died"), "plait.errors.WorkerDied"),
-        (ValueError, TaskTimeout("late"), ""),
-        (Exception, NotTransferable("it cannot cross"), ""),
-        (TimeoutError, TaskTimeout("late"), ""),
+        (Exception, TaskTimeout, "TimeoutError"),
+        ((ValueError, OSError), TaskTimeout, "TimeoutError"),
+        (Exception, WorkerDied, "plait.errors.WorkerDied"),
+        (ValueError, TaskTimeout, ""),
+        (Exception, NotTransferable, ""),
+        (TimeoutError, TaskTimeout, ""),
     ],
 )
-def test_what_must_be_named_says_how(on, error, name):
+def test_what_must_be_named_says_how(on, kind, name):
+    error = kind("it ended")
     Retry(2, on=on).delay(error, 1)
     said = f"plait: not run again, as half of its work may be done; Retry(2, on={name}) does it"
     assert getattr(error, "__notes__", []) == ([said] if name else [])
