@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
+import gc
 import importlib.util
 import sys
 import threading
@@ -104,6 +107,80 @@ def test_what_has_happened_is_told_although_the_wait_was_cancelled() -> None:
         assert not wait_until(lambda: False, Bell(), 0.001)
     finally:
         current_block.reset(token)
+
+
+def test_a_scope_that_is_over_cancels_nobody_who_is_in_a_copy_of_its_context() -> None:
+    with plait.scope() as s:
+        inside = contextvars.copy_context()
+    s.cancel()
+    inside.run(cancellation_point)
+
+    async def main() -> None:
+        async with plait.scope() as s:
+            child = asyncio.create_task(later())
+        s.cancel()
+        go_on.set()
+        await child
+
+    async def later() -> None:
+        await go_on.wait()
+        cancellation_point()
+
+    go_on = asyncio.Event()
+    asyncio.run(main())
+
+
+def test_a_block_that_ends_while_it_is_cancelled_is_not_cancelled_after_that() -> None:
+    class Ends(Block):
+        """Another thread ends it just before a certain step of `cancel`."""
+
+        def __init__(self, step: int) -> None:
+            self.left = step
+            super().__init__()
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "cancelled" and value is True:
+                self._come_to_a_step()
+                super().__setattr__(name, value)
+                self._come_to_a_step()
+            else:
+                super().__setattr__(name, value)
+
+        def _come_to_a_step(self) -> None:
+            self.left -= 1
+            if self.left == 0:
+                self.end()
+
+    for step in (1, 2):
+        block = Ends(step)
+        block.cancel()
+        assert block.left <= 0
+        assert not block.cancelled
+
+
+def test_a_destructor_may_leave_a_scope_while_a_task_begins_to_listen() -> None:
+    class Leaves:
+        def __init__(self) -> None:
+            self.cycle = self
+
+        def __del__(self) -> None:
+            task.listen(gone.append)  # type: ignore[arg-type]  # it is not called
+            task.unlisten(gone.append)  # type: ignore[arg-type]  # see above
+
+    def wake() -> None: ...
+
+    gone: list[object] = []
+    thresholds = gc.get_threshold()
+    try:
+        for number in range(60):
+            task = Running()
+            gc.set_threshold(number % 6 + 1, 1, 1)  # so that it comes at each allocation
+            Leaves()
+            task.listen(wake)
+            gc.set_threshold(*thresholds)
+            assert task._wakes == [wake]
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def test_a_false_alarm_does_not_end_a_wait() -> None:

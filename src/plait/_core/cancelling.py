@@ -40,22 +40,27 @@ class Block:
         cancelled: whether waits in it are to end.
     """
 
-    __slots__ = ("_wakes", "cancelled")
+    __slots__ = ("_over", "_wakes", "cancelled")
 
     def __init__(self) -> None:
         self._wakes: list[Callable[[], None]] = []
+        self._over = False
         self.cancelled = False
 
     def cancel(self) -> None:
-        """End all waits in the block, and those that are begun from now on."""
+        """End all waits in the block, and those that are begun from now on; does nothing when it is over."""
+        if self._over:
+            return
         self.cancelled = True
+        if self._over:  # it has ended just now, in another thread
+            self.cancelled = False
         for wake in self._wakes.copy():
             wake()
 
     def end(self) -> None:
         """The block is over: code that still runs in a copy of its context belongs to others."""
+        self._over = True
         self.cancelled = False
-        self._wakes.clear()
 
     def listen(self, wake: Callable[[], None]) -> None:
         """Have `wake` called, by whoever cancels, when the block is cancelled."""
@@ -63,8 +68,10 @@ class Block:
 
     def unlisten(self, wake: Callable[[], None]) -> None:
         """Call `wake` no longer."""
-        if wake in self._wakes:
+        try:
             self._wakes.remove(wake)
+        except ValueError:  # a scope that was not opened, or is closed again
+            return
 
 
 current_block: ContextVar[Block | None] = ContextVar("plait_current_block", default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from _thread import RLock
 from contextvars import ContextVar
 
 TYPE_CHECKING = False
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # every worker imports this module; what it may never need is
     from plait._core.rng import Seeding
     from plait._core.worker_state import Mishap, WorkerState
 
-_listening = allocate_lock()
+_listening = RLock()  # a destructor may run while this is held, and end a scope
 
 
 class Task:

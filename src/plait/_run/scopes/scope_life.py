@@ -201,9 +201,9 @@ class Life:
     # --- cancelling
 
     def cancel(self) -> None:
-        """Stop all tasks, and end the waits of the body."""
+        """Stop all tasks, and end the waits of the body; does nothing when the block is over."""
         with self._lock:
-            if self.cancelled:
+            if self.cancelled or self._over:
                 return
             self.cancelled = True
         for future in self.tasks.open:
