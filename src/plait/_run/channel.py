@@ -5,6 +5,8 @@
    item is taken from the putter itself, so a put ends when its item has been got.
 3. Those who wait stand in line as `Waiter`. Who serves one gives it the item, under the lock, and wakes it. A getter
    that is not wanted any more when it wakes up gives the item back: to the next in line, or to the front of the buffer.
+4. A destructor or a signal handler may put, get and close between any two steps of the thread that has the lock, which
+   it can take, too. So lines and buffer are taken from by one step, and who has lined up looks once more (`_catch_up`).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 from _collections_abc import AsyncIterator, Iterator
 from collections import deque
 from math import inf
-from threading import Lock
+from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
@@ -78,7 +80,7 @@ class Channel(Generic[T]):
         if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
             raise UsageError(f"plait.channel({size!r}): expected {_WANTS}")
         self._size = inf if size is None else size
-        self._lock = Lock()
+        self._lock = RLock()
         self._items: deque[T] = deque()
         self._getters: deque[Waiter] = deque()
         self._putters: deque[Waiter] = deque()
@@ -156,7 +158,7 @@ class Channel(Generic[T]):
             if self._accept(item):
                 return
             waiter = LoopWaiter(item)
-            self._putters.append(waiter)
+            self._line_up_to_put(waiter, None)
         await self._stand_in_loop(waiter, self._putters)
 
     async def aget(self) -> T:
@@ -186,9 +188,7 @@ class Channel(Generic[T]):
         """Nothing more will be put: consumers get what is left. Whoever waits to put gets `Closed`. May be repeated."""
         with self._lock:
             self._closed = True
-            for line in (self._getters, self._putters):
-                while line:
-                    line.popleft().wake(CLOSED, None)
+            self._dismiss()
 
     @property
     def closed(self) -> bool:
@@ -232,9 +232,8 @@ class Channel(Generic[T]):
         """Give the item to whoever waits for one, or to the buffer; False when there is no room."""
         if self._closed:
             raise self._over(self._putters)
-        while self._getters:
-            if self._getters.popleft().wake(SERVED, item):
-                return True
+        if self._getters and self._serve(item):
+            return True
         if len(self._items) < self._size:
             self._items.append(item)
             return True
@@ -243,30 +242,55 @@ class Channel(Generic[T]):
     @property
     def _first(self) -> object:
         """What `_take` would give, of what there is."""
-        return self._items[0] if self._items else self._putters[0].item
+        return self._items[0] if self._items else self._putters[0].item if self._putters else _NOTHING
 
     def _take(self) -> object:
         """The first item of the buffer, or without a buffer of a putter; `_NOTHING` if its putters are gone."""
-        items = self._items
-        if items:
-            item = items.popleft()
-            while self._putters and len(items) < self._size:
-                putter = self._putters.popleft()
-                if putter.wake(SERVED, putter.item):
-                    items.append(cast("T", putter.item))
-            return item
-        while self._putters:
-            putter = self._putters.popleft()
+        try:
+            item: object = self._items.popleft()
+        except IndexError:
+            return self._of_putter()
+        if self._putters:
+            self._let_in()
+        return item
+
+    def _of_putter(self) -> object:
+        """The item of the first putter in line that is still there, or `_NOTHING`."""
+        while (putter := _next(self._putters)) is not None:
             if putter.wake(SERVED, putter.item):
                 return putter.item
         return _NOTHING
 
+    def _let_in(self) -> None:
+        """The first putters in line have the room that there is."""
+        while len(self._items) < self._size and (item := self._of_putter()) is not _NOTHING:
+            self._items.append(cast("T", item))
+
+    def _serve(self, item: T) -> bool:
+        """Give the item to the first getter in line that is still there; False when nobody is."""
+        while (getter := _next(self._getters)) is not None:
+            if getter.wake(SERVED, item):
+                return True
+        return False
+
     def _give_back(self, item: T) -> None:
         """An item was taken by somebody who is not wanted any more: the next in line gets it, or it is first again."""
-        while self._getters:
-            if self._getters.popleft().wake(SERVED, item):
-                return
-        self._items.appendleft(item)
+        if not self._serve(item):
+            self._items.appendleft(item)
+
+    def _dismiss(self) -> None:
+        """It is closed: nobody need wait any longer."""
+        for line in (self._getters, self._putters):
+            while (waiter := _next(line)) is not None:
+                waiter.wake(CLOSED, None)
+
+    def _catch_up(self) -> None:
+        """Somebody has lined up, for what a destructor or a signal handler may have changed just before."""
+        while self._getters and (self._items or self._putters) and (item := self._take()) is not _NOTHING:
+            self._give_back(cast("T", item))
+        self._let_in()
+        if self._closed:
+            self._dismiss()
 
     def _line_up_to_put(self, waiter: Waiter, timeout: float | None) -> None:
         if timeout is not None and timeout <= 0:
@@ -274,6 +298,7 @@ class Channel(Generic[T]):
         if timeout is None and isinstance(waiter, ThreadWaiter):
             refuse_in_coroutine(*_PUT)
         self._putters.append(waiter)
+        self._catch_up()
 
     def _line_up_to_get(self, waiter: Waiter, timeout: float | None) -> None:
         if self._closed:
@@ -283,6 +308,7 @@ class Channel(Generic[T]):
         if timeout is None and isinstance(waiter, ThreadWaiter):
             refuse_in_coroutine(*_GET)
         self._getters.append(waiter)
+        self._catch_up()
 
     # --- waiting
 
@@ -312,8 +338,7 @@ class Channel(Generic[T]):
     def _step_out(self, waiter: Waiter, line: deque[Waiter], *, unwanted: bool = False) -> None:
         """Wait no longer. What an `unwanted` getter has been given meanwhile goes to somebody else."""
         with self._lock:
-            if waiter.state == WAITING:
-                line.remove(waiter)
+            if waiter.state == WAITING and _left(line, waiter):
                 waiter.state = EXPIRED
             elif waiter.state == SERVED and unwanted and line is self._getters:
                 self._give_back(cast("T", waiter.item))
@@ -334,6 +359,23 @@ class Channel(Generic[T]):
 def _check(timeout: float) -> None:
     if not isinstance(timeout, (int, float)) or isinstance(timeout, bool) or not timeout < inf:
         raise UsageError(f"timeout={timeout!r}: expected how many seconds to wait at most, or None for no limit")
+
+
+def _next(line: deque[Waiter]) -> Waiter | None:
+    """Whoever is first in line, and is so no more."""
+    try:
+        return line.popleft()
+    except IndexError:
+        return None
+
+
+def _left(line: deque[Waiter], waiter: Waiter) -> bool:
+    """Whether it was in line, and is so no more."""
+    try:
+        line.remove(waiter)
+    except ValueError:  # it has been woken just now
+        return False
+    return True
 
 
 _NOTHING = object()
