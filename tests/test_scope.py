@@ -6,14 +6,16 @@ import asyncio
 import contextvars
 import dataclasses
 import gc
+import itertools
 import os
 import sys
 import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, as_completed, wait
+from typing import Any
 
 import pytest
 
@@ -497,6 +499,28 @@ def test_first_over_items_does_not_mind_failures_as_long_as_one_succeeds() -> No
         other.result()
 
 
+@pytest.mark.parametrize("engine", ["inline", "thread"])
+def test_first_cancels_also_what_it_has_started_after_somebody_had_won(engine: str) -> None:
+    ended = []
+
+    def fetch(mirror: str) -> str:
+        if mirror == "slow":
+            forever()
+            ended.append(mirror)
+        return mirror
+
+    def mirrors() -> Iterator[str]:
+        yield "fast"
+        deadline = time.monotonic() + PATIENCE
+        while s._life.tasks.open and time.monotonic() < deadline:
+            time.sleep(0.0005)
+        yield from itertools.repeat("slow")
+
+    with plait.scope(engine) as s:
+        assert s.first(fetch, mirrors()) == "fast"
+    assert not ended
+
+
 def test_first_raises_what_all_of_them_raised() -> None:
     with plait.scope() as s:
         with pytest.raises(ExceptionGroup, match="none of 3 tasks succeeded") as caught:
@@ -523,6 +547,36 @@ def test_first_after_a_failure_ends_with_it() -> None:
         with plait.scope() as s:
             wait([s.submit(fail, "mine")])
             s.first()
+
+
+@pytest.mark.parametrize("step", ["_ended", "_failed"])
+def test_first_while_a_failure_is_being_told_ends_with_it(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told, go_on = threading.Event(), threading.Event()
+    body = threading.current_thread()
+
+    def tell(*args: Any) -> None:
+        if threading.current_thread() is not body:
+            told.set()
+            assert go_on.wait(PATIENCE)
+        goes_on(*args)
+
+    with pytest.raises(ValueError, match="mine"):
+        with plait.scope() as s:
+            goes_on = getattr(s._life.tasks, step)
+            monkeypatch.setattr(s._life.tasks, step, tell)
+            s.submit(fail, "mine")
+            assert told.wait(PATIENCE)
+            try:
+                s.first()
+            finally:
+                go_on.set()
+
+
+def test_first_in_a_scope_that_is_over_says_so() -> None:
+    with plait.scope() as s:
+        s.submit(int)
+    with pytest.raises(Closed, match="the scope is over"):
+        s.first()
 
 
 # --- use

@@ -154,9 +154,9 @@ class Scope:
     def first(self, fn: Callable[..., R] | None = None, /, *iterables: Iterable[Any]) -> Any:
         """The result of the first task that succeeds; the others are cancelled. In ``async with``: await it.
 
-        With a function it starts a task for every item, as `map` does, and races these. Their failures cancel nothing
-        as long as one may succeed. Without arguments it races all tasks that are open, and those that have succeeded
-        since the last race; one that failed before this call has cancelled the scope already.
+        With a function it starts a task for every item, as `map` does, until one has succeeded, and races these. Their
+        failures cancel nothing as long as one may succeed. Without arguments it races all tasks that are open, and
+        those that have succeeded since the last race; one that failed before this call has cancelled the scope already.
 
         Raises:
             the error of the only task, or a group with the errors of all, when none succeeds.
@@ -168,10 +168,14 @@ class Scope:
         race = Race()
         if fn is None:
             self._life.tasks.race(race)
+            self._check_open()
         else:
             self._check_race(fn, iterables)
             for args in zip(*iterables, strict=False):
-                self._submit(fn, args, {}, race)
+                late = self._submit(fn, args, {}, race)
+                if race.won:  # perhaps before this one took part
+                    late.cancel()
+                    break
         if race.empty:
             raise UsageError("s.first(): there is no task to wait for; submit some, or pass a function and items")
         race.start()
@@ -256,6 +260,9 @@ class Scope:
                 f"expected a function, then what to call it with, and got {brief(fn)}: write s.submit(fetch, url) "
                 "rather than s.submit(fetch(url))"
             )
+        self._check_open()
+
+    def _check_open(self) -> None:
         self._life.check_open()
         if self._life.cancelled:
             cancellation_point()

@@ -15,6 +15,7 @@ class Race:
 
     Attributes:
         empty: whether nobody takes part.
+        won: whether somebody has won; who takes part from then on is not cancelled by that.
         outcome: a future for the winner's value, or for what all of them raised.
     """
 
@@ -25,6 +26,7 @@ class Race:
         self._started = False
         self._over = False
         self.empty = True
+        self.won = False
         self.outcome: Future[Any] = Future()
 
     def enter(self, future: Future[Any]) -> None:
@@ -54,6 +56,7 @@ class Race:
                 self._errors.append(error)
             won = won and not self._over
             self._over = self._over or won
+            self.won = self.won or won
             rest, lost = list(self._open), self._is_lost()
         if won:
             self.outcome.set_result(future.result())

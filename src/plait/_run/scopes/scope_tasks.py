@@ -67,13 +67,21 @@ class Tasks:
         return len(lost)
 
     def race(self, race: Race) -> None:
-        """All that are open, and the first that has succeeded since the last race, take part in this one."""
+        """All that are open, and the first that has succeeded since the last race, take part in this one.
+
+        None does if a task has failed before, of which its thread may not have told yet.
+        """
         with self._lock:
-            first, self._first = self._first, None
-            for future, other in self._open.items():
-                if other is None:
+            entering = [future for future, other in self._open.items() if other is None]
+            failed = bool(self.errors) or any(_has_failed(future) for future in entering)
+            if not failed:
+                first, self._first = self._first, None
+                for future in entering:
                     self._open[future] = race
                     race.enter(future)
+        if failed:
+            self._failed()
+            return
         if first is not None:
             race.enter(first)
             race.ended(first)
@@ -98,6 +106,10 @@ class Tasks:
             self._failed()
         if idle:
             self._idle()
+
+
+def _has_failed(future: Future[Any]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is not None
 
 
 def over() -> Closed:
