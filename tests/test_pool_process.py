@@ -42,6 +42,11 @@ def wait_for(path: str) -> int:
     return os.getpid()
 
 
+def begin_and_wait_for(begun: str, path: str) -> int:
+    Path(begun).touch()
+    return wait_for(path)
+
+
 class Marks:
     """Leaves a file when it is collected."""
 
@@ -444,7 +449,8 @@ def test_who_leaves_a_map_keeps_the_worker_whose_item_ends_soon(
 
 
 def test_a_map_beside_a_call_that_runs_has_another_worker(pool: plait.Pool, tmp_path: Path) -> None:
-    running = pool.submit(wait_for, str(tmp_path / "go"))
+    running = pool.submit(begin_and_wait_for, str(tmp_path / "begun"), str(tmp_path / "go"))
+    wait_for(str(tmp_path / "begun"))  # before that the map may be given the worker first
     (other,) = plait.map(where, [1], engine=pool)
     (tmp_path / "go").touch()
     assert running.result() != other
