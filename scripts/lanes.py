@@ -1,7 +1,7 @@
-"""Runs gates side by side, a lane more than there are cores, and prints what a gate has said, whole, when it has ended.
+"""Runs gates side by side, on more lanes than there are cores, and prints what one has said, whole, when it has ended.
 
-Tests wait for a third of their time, so that the lane more keeps the cores busy. A lane takes the next gate when its
-last one has ended. What a gate leaves running is ended and makes it red (with_orphans.py).
+Tests wait for a third of their time or more, so that two lanes more keep the cores busy. A lane takes the next gate
+when its last one has ended. What a gate leaves running is ended and makes it red (with_orphans.py).
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Result(NamedTuple):
 
 
 class Lanes:
-    """A lane more than the machine has cores; `run` returns when every gate has ended."""
+    """Two lanes more than the machine has cores; `run` returns when every gate has ended."""
 
     def __init__(self, gates: list[Gate]) -> None:
         self._waiting = deque(gates)
-        self._lanes = max(1, min(len(gates), _cores() + 1))
+        self._lanes = max(1, min(len(gates), _cores() + 2))
         self._results: list[Result] = []
         self._printing = threading.Lock()
         self._making = {gate.python.command: threading.Lock() for gate in gates}
