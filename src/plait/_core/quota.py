@@ -43,6 +43,11 @@ class Quota:
         return self._most < inf
 
     @property
+    def is_calm(self) -> bool:
+        """Whether nobody waits for a worker."""
+        return not self._line
+
+    @property
     def is_full(self) -> bool:
         """Whether all workers are out."""
         return self._out >= self._most
@@ -92,7 +97,7 @@ class Share:
 
     def step_out(self) -> None:
         """It needs none at the moment."""
-        if self.waits:
+        if self._quota._line:
             with self._quota._lock:
                 self._step_out()
                 self._give(0)

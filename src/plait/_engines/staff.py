@@ -161,6 +161,8 @@ class Staff:
 
     def take_turns(self) -> None:
         """Let the other runs of a pool that wait for a worker have those that have nothing to do; want none idly."""
+        if self._job.quota.is_calm:
+            return
         if not self._job.feed.ready:
             self.share.step_out()
         for worker in self:
