@@ -18,11 +18,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pool_work import PATIENCE, Marks, wait_for, where
 
 import plait
 from plait.errors import NotTransferable, PoolBroken, WorkerDied
-
-PATIENCE = 30.0
 
 
 @pytest.fixture
@@ -33,31 +32,6 @@ def pool(nothing_left: None) -> Iterator[plait.Pool]:
 
 def die(number: int) -> None:
     os.kill(os.getpid(), number)
-
-
-def wait_for(path: str) -> int:
-    end = time.monotonic() + PATIENCE
-    while not Path(path).exists() and time.monotonic() < end:
-        time.sleep(0.001)
-    return os.getpid()
-
-
-def begin_and_wait_for(begun: str, path: str) -> int:
-    Path(begun).touch()
-    return wait_for(path)
-
-
-class Marks:
-    """Leaves a file when it is collected."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __del__(self) -> None:
-        Path(self.path).touch()
-
-    def __reduce__(self) -> tuple[type[Marks], tuple[str]]:
-        return type(self), (f"{self.path}-there",)
 
 
 def prepare(folder: str) -> None:
@@ -248,6 +222,7 @@ def test_the_initializer_runs_once_in_each_worker(tmp_path: Path, nothing_left: 
 INITIALIZER = """
 import functools
 import plait
+from pool_work import PATIENCE, Marks, wait_for, where
 
 model = None
 calls = 0
@@ -382,10 +357,6 @@ def test_a_pool_nobody_refers_to_ends(nothing_left: None) -> None:
     assert [future.result(PATIENCE) for future in futures] == [0, 1, 2]
 
 
-def where(_: int = 0) -> int:
-    return os.getpid()
-
-
 def test_a_map_after_a_call_gets_the_worker_that_has_just_run_it(nothing_left: None) -> None:
     with plait.Pool("process", workers=1) as pool:
         used = {pool.submit(where).result()}
@@ -446,6 +417,11 @@ def test_who_leaves_a_map_keeps_the_worker_whose_item_ends_soon(
             before = pids_of(pool)
         list(plait.map(where, range(50), engine=pool))  # a worker that was killed would have been replaced
         assert pids_of(pool) == before
+
+
+def begin_and_wait_for(begun: str, path: str) -> int:
+    Path(begun).touch()
+    return wait_for(path)
 
 
 def test_a_map_beside_a_call_that_runs_has_another_worker(pool: plait.Pool, tmp_path: Path) -> None:

@@ -6,40 +6,15 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from pool_work import PATIENCE, Marks, wait_for, where
 
 import plait
 from plait._core.quota import Quota, Share
-
-PATIENCE = 60.0
-
-
-def wait_for(path: Path) -> int:
-    end = time.monotonic() + PATIENCE
-    while not path.exists() and time.monotonic() < end:
-        time.sleep(0.001)
-    return os.getpid()
-
-
-def where(_: object = None) -> int:
-    return os.getpid()
-
-
-class Marks:
-    """Leaves a file when what has arrived of it in a worker is collected."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def __del__(self) -> None:
-        Path(self.path).touch()
-
-    def __reduce__(self) -> tuple[type[Marks], tuple[str]]:
-        return type(self), (f"{self.path}-there",)
 
 
 @pytest.fixture
@@ -202,27 +177,16 @@ def test_who_would_like_more_is_told_when_nobody_waits() -> None:
     assert one.take()
 
 
-def test_who_needs_none_any_more_keeps_nobody_waiting() -> None:
+@pytest.mark.parametrize("goes", [Share.step_out, Share.leave])
+def test_who_needs_none_any_more_makes_room_in_line(goes: Callable[[Share], None]) -> None:
     (one, two, three), rung = shares(Quota(1), 3)
     assert one.take()
     assert not two.take()
     assert not three.take()
     one.give()
     assert rung == [0, 0, 1]
-    two.step_out()
+    goes(two)
     assert not two.waits
-    assert rung == [0, 0, 1, 2]
-    assert three.take()
-
-
-def test_who_ends_in_line_makes_room_in_it() -> None:
-    (one, two, three), rung = shares(Quota(1), 3)
-    assert one.take()
-    assert not two.take()
-    assert not three.take()
-    one.give()
-    assert rung == [0, 0, 1]
-    two.leave()
     assert rung == [0, 0, 1, 2]
     assert three.take()
 
