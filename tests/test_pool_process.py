@@ -410,7 +410,7 @@ def first_frees_the_second(item: int, path: str = "") -> None:
 def test_who_leaves_a_map_keeps_the_worker_whose_item_ends_soon(
     pool: plait.Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plait._engines.remote_run._GRACE", PATIENCE)  # soon, however slow this machine is
+    monkeypatch.setattr("plait._engines.remote_run.GRACE", PATIENCE)  # soon, however slow this machine is
     for turn in range(3):
         with plait.map(partial(first_frees_the_second, path=str(tmp_path / str(turn))), range(2), engine=pool) as each:
             next(each)

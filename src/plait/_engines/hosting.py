@@ -167,14 +167,10 @@ class Host(Protocol):
 
     Attributes:
         kind: ``"process"`` or ``"interpreter"``.
-        grace: seconds in which a worker may come to rest by itself before it is ended; 0.0 where ending it is cheap.
     """
 
     @property
     def kind(self) -> str: ...
-
-    @property
-    def grace(self) -> float: ...
 
     def poll(self) -> Poll: ...
 

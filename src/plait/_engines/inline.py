@@ -49,9 +49,9 @@ class InlineEngine:
         try:
             yield from self._batches(job, task)
         finally:
-            running = task.snapshot()  # whoever explains an interrupt asks after the stop
-            job.snapshot = lambda: running
-            job.wake = _nothing  # nor does the job keep the task, and so itself and its input, alive any longer
+            # Whoever explains an interrupt asks after the stop; and the job keeps the task, and so itself and its
+            # input, alive no longer.
+            job.rest(task.snapshot())
             task.end()
             job.context.run(task.end_state, job.tally.note)
             job.context.run(current_task.reset, entered)
@@ -184,7 +184,3 @@ def _run(job: Job, portion: Portion, batch: Batch, task: InlineTask) -> None:
             keep_failure(batch, error)  # the function raised it by itself
             if job.timed:
                 batch.spans.append((batch.spans[-1][1] if batch.spans else batch.started, time.perf_counter()))
-
-
-def _nothing() -> None:
-    """Nobody drives the job any more."""

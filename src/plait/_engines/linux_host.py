@@ -14,7 +14,6 @@ class LinuxHost:
     """What `hosting.Host` says, by the shortest way."""
 
     kind = "process"
-    grace = 0.0
 
     def poll(self) -> Poll:
         return poller()

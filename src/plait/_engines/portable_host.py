@@ -18,7 +18,6 @@ class PortableHost:
     """What `hosting.Host` says, on any system that can start processes and has sockets."""
 
     kind = "process"
-    grace = 0.0
 
     def __init__(self, system: System) -> None:
         self._system = system

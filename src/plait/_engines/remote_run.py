@@ -29,6 +29,7 @@ from plait._engines.flight import Flight
 from plait._engines.forwarding import forward
 from plait._engines.ledger import Ledger
 from plait._engines.parting import Parting, read_mishap
+from plait._engines.patience import GRACE
 from plait._engines.planning import BatchPlanner
 from plait._engines.reading.repeatable import is_repeatable
 from plait._engines.reimport import refuse_endless_work
@@ -48,7 +49,6 @@ UNINTERRUPTIBLE = True  # see `halting`: a map inside a task of another map is t
 
 _IDLE = 50.0  # milliseconds without work after which a pool's workers may serve other maps, or one that has none more
 _PASSES = 0.2  # seconds in which a worker passes over what was taken back from it, also on a busy machine
-_GRACE = 0.05  # seconds in which an item may end by itself, so that its worker can be kept
 
 
 class RemoteRun:
@@ -364,7 +364,7 @@ class RemoteRun:
         self._resting = True
         seconds = _PASSES
         if any(flight.count for worker in self._staff for flight in worker.flights):
-            seconds = max(_GRACE, self._reserve.host.grace)
+            seconds = GRACE
             for worker in self._staff:
                 if worker.flights and not worker.doomed:
                     worker.ask()

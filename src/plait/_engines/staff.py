@@ -172,8 +172,7 @@ class Staff:
 
     def _pass_on(self, worker: RemoteWorker) -> None:
         if not (worker.flights or worker.outbox or worker.leaving or worker.doomed):
-            del self._workers[worker.results]
-            self._poll.unregister(worker.results)
+            self.discard(worker)
             self.lent.add(worker)
             self._reserve.give_back(worker, self._job.tally.note)
             self.share.give()

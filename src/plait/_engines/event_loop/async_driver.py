@@ -92,12 +92,7 @@ class Driver:
             one = worker.running(now)
             if one is not None and one.index not in known:
                 job.tally.abandoned.append(one)
-        job.wake = _nobody_to_wake
-        job.snapshot = lambda: running
-
-
-def _nobody_to_wake() -> None:
-    """The run is over."""
+        job.rest(running)
 
 
 class DriverHere(Driver):

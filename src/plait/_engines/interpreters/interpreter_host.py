@@ -5,14 +5,12 @@ from __future__ import annotations
 from plait._core.budget import SHARED_CORES
 from plait._engines.hosting import Host
 from plait._engines.interpreters.interpreter_launcher import InterpreterLauncher
-from plait._engines.patience import GRACE
 
 
 class InterpreterHost:
     """What `hosting.Host` says, for workers that are interpreters; waiting and memory are those of the `system`."""
 
     kind = "interpreter"
-    grace = GRACE
 
     def __init__(self, system: Host) -> None:
         self.poll = system.poll

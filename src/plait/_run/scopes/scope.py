@@ -173,7 +173,7 @@ class Scope:
             self._check_race(fn, iterables)
             for args in zip(*iterables, strict=False):
                 late = self._submit(fn, args, {}, race)
-                if race.won:  # perhaps before this one took part
+                if race.over:  # won, perhaps before this one took part
                     late.cancel()
                     break
         if race.empty:

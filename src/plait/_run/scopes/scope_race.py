@@ -15,7 +15,7 @@ class Race:
 
     Attributes:
         empty: whether nobody takes part.
-        won: whether somebody has won; who takes part from then on is not cancelled by that.
+        over: whether somebody has won, or nobody can any more; who takes part from then on is not cancelled by that.
         outcome: a future for the winner's value, or for what all of them raised.
     """
 
@@ -24,9 +24,8 @@ class Race:
         self._open: set[Future[Any]] = set()
         self._errors: list[BaseException] = []
         self._started = False
-        self._over = False
         self.empty = True
-        self.won = False
+        self.over = False
         self.outcome: Future[Any] = Future()
 
     def enter(self, future: Future[Any]) -> None:
@@ -54,9 +53,8 @@ class Race:
             self._open.discard(future)
             if error is not None:
                 self._errors.append(error)
-            won = won and not self._over
-            self._over = self._over or won
-            self.won = self.won or won
+            won = won and not self.over
+            self.over = self.over or won
             rest, lost = list(self._open), self._is_lost()
         if won:
             self.outcome.set_result(future.result())
@@ -67,8 +65,8 @@ class Race:
 
     def _is_lost(self) -> bool:
         """Whether nobody is left who could win; said once, under the lock."""
-        lost = self._started and not self._open and not self._over
-        self._over = self._over or lost
+        lost = self._started and not self._open and not self.over
+        self.over = self.over or lost
         return lost
 
     def _lose(self) -> None:

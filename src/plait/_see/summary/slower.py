@@ -28,7 +28,7 @@ class Slower(NamedTuple):
 
 def slower(trace: Trace, lane: int, lines: Lines) -> Slower:
     """What a lane does beside waiting for others."""
-    times = {state: seconds for state, seconds in trace.times(lane).items() if state not in _ASIDE}
+    times = _own(trace, lane)
     mostly = max(times, key=lambda state: times[state], default=State.ABSENT)
     place = lines.most([lane], COMPUTES if mostly in COMPUTES else {mostly})
     words = f", {WORDS[mostly]} at {place.where}" if place else ""
@@ -40,7 +40,11 @@ def slower(trace: Trace, lane: int, lines: Lines) -> Slower:
 
 def own_seconds(trace: Trace, lane: int) -> float:
     """Seconds of a lane's own, without its waits for others and for its turn."""
-    return sum(seconds for state, seconds in trace.times(lane).items() if state not in _ASIDE)
+    return sum(_own(trace, lane).values())
+
+
+def _own(trace: Trace, lane: int) -> dict[State, float]:
+    return {state: seconds for state, seconds in trace.times(lane).items() if state not in _ASIDE}
 
 
 def least_seconds(trace: Trace, cores: float) -> float:
