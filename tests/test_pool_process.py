@@ -222,7 +222,6 @@ def test_the_initializer_runs_once_in_each_worker(tmp_path: Path, nothing_left: 
 INITIALIZER = """
 import functools
 import plait
-from pool_work import PATIENCE, Marks, wait_for, where
 
 model = None
 calls = 0
